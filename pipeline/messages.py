@@ -1,0 +1,320 @@
+"""Everything that travels between stages. Messages are frozen: a stage makes a new one, never edits one.
+
+A plural name (Detections, Tracks) is one frame's worth of rows held as parallel arrays.
+A singular name (Frame, Tracklet, Embedding) is one thing. Events are what leaves the graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.camera import Registration, View
+from pipeline.codecs import decode_picture
+
+Picture = NDArray[np.uint8]  # (height, width, 3), RGB
+Grey = NDArray[np.uint8] | NDArray[np.uint16]  # (height, width), Y8 or Y16
+DepthMap = NDArray[np.uint16]  # (height, width), in units of the frame's depth_scale_m; 0 is no measurement
+Boxes = NDArray[np.float32]  # (n, 4), left top right bottom, in pixels
+Scores = NDArray[np.float32]  # (n,), 0 to 1
+Ids = NDArray[np.int64]  # (n,)
+FloorPoints = NDArray[np.float32]  # (n, 2), metres on the floor of the frame's view; NaN where unknown
+Metres = NDArray[np.float32]  # (n,); NaN where unknown
+Vector = NDArray[np.float32]  # (d,), unit length
+
+Modality = Literal["rgb", "depth", "rgbd", "infrared", "aerial"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """A picture not decoded yet. `codec` is a name that pipeline/codecs.py knows."""
+
+    codec: str
+    encoded: bytes
+
+    def pixels(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The picture; raises ValueError if the bytes are damaged. Pure: ask once and keep the answer."""
+        return decode_picture(self.codec, self.encoded)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """What one device saw at one moment. Depth and colour share `view` unless there is a `registration`."""
+
+    camera_id: str
+    index: int  # counts up by one per camera; a gap is a dropped frame
+    captured_ns: int  # site time
+    view: View
+    color: Picture | Encoded | None = None
+    depth: DepthMap | Encoded | None = None
+    infrared: Grey | Encoded | None = None
+    depth_scale_m: float = 0.001
+    clock: str = "site"  # the clock domain of the stamp behind captured_ns
+    registration: Registration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """From a silent source: all it captured before this time has been sent. No stage sees it."""
+
+    captured_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A camera's clock jumped: what remembers this camera finishes and starts anew. No stage sees it."""
+
+    camera_id: str
+    captured_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameSet:
+    """Frames from several cameras that show the same moment. A silent camera is absent."""
+
+    camera_id: ClassVar[str] = ""  # of no one camera
+    moment_ns: int
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Parallel arrays about one frame: `rows[mask]` selects, `len(rows)` counts."""
+
+    frame: Frame
+    boxes: Boxes
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes)
+        _require_shape(f"{type(self).__name__}.boxes", self.boxes, (n, 4))
+        for column in fields(self):
+            array = getattr(self, column.name)
+            if isinstance(array, np.ndarray) and len(array) != n:
+                _require_shape(f"{type(self).__name__}.{column.name}", array, (n, *array.shape[1:]))
+
+    @property
+    def camera_id(self) -> str:
+        return self.frame.camera_id
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Self:
+        arrays = [f.name for f in fields(self) if f.name != "frame"]
+        return replace(self, **{name: getattr(self, name)[index] for name in arrays})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections(_Rows):
+    """The people a detector found in one frame."""
+
+    scores: Scores
+    floor_m: FloorPoints
+    heights_m: Metres
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks(_Rows):
+    """The people a tracker follows in one frame and saw in it; ids are unique within one camera."""
+
+    scores: Scores  # of the detection
+    track_scores: Scores  # how sure the tracker is of the track
+    track_ids: Ids
+    floor_m: FloorPoints  # filtered
+    velocity_m_s: FloorPoints
+    covariance_m2: NDArray[np.float32]  # (n, 2, 2), of floor_m
+    heights_m: Metres  # filtered
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """A person cut out of one frame. Colour, where there is any, lies on the pixels of depth."""
+
+    captured_ns: int
+    box: NDArray[np.int32]  # (4,), left top right bottom, the place in the frame
+    view: View
+    depth_scale_m: float
+    color: Picture | None
+    depth: DepthMap | None
+    floor_m: NDArray[np.float32]  # (2,)
+    height_m: float
+    quality: float  # 0 to 1: sharp, whole, alone
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracklet:
+    """One person's path through one camera so far, with the few crops worth embedding."""
+
+    camera_id: str
+    tracklet_id: str
+    phase: Literal["opened", "updated", "closed"]
+    opened_ns: int
+    seen_ns: int  # the last time it was seen
+    entered_floor_m: NDArray[np.float32]  # (2,), where it was first seen
+    floor_m: NDArray[np.float32]  # (2,), where it was last seen
+    velocity_m_s: NDArray[np.float32]  # (2,)
+    covariance_m2: NDArray[np.float32]  # (2, 2)
+    floor_frame: str  # the floor frame of those: cameras of one frame can be compared
+    height_m: float  # NaN where unknown
+    visibility: float  # 0 to 1
+    detection_score: float
+    track_score: float
+    frame_index: int  # of the frame at seen_ns
+    clock: str
+    box: NDArray[np.float32]  # (4,), at seen_ns
+    image_size_px: tuple[int, int]  # width, height
+    crops: tuple[Crop, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """What a tracklet looks like, as a vector comparable with others of the same model and modality."""
+
+    tracklet: Tracklet
+    vector: Vector  # empty where the tracklet has no crop yet
+    modality: Modality
+    model_id: str
+    engine_sha256: str = ""
+
+    @property
+    def camera_id(self) -> str:
+        return self.tracklet.camera_id
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A position on the floor as events say it, SI units."""
+
+    frame_id: str
+    x_m: float
+    y_m: float
+    covariance_m2: tuple[float, float, float, float]
+    vx_m_s: float
+    vy_m_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Why a tracklet got its identity."""
+
+    model_id: str
+    engine_sha256: str
+    dimension: int
+    decision: Literal["new", "match", "rematch", "none"]
+    votes: int
+    gallery_size: int
+    score: float | None = None
+    probability: float | None = None
+    margin_to_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackletEvent:
+    """Published: what one camera saw."""
+
+    kind: Literal["opened", "updated", "closed"]
+    tracklet_id: str
+    camera_id: str
+    modality: Modality
+    frame_index: int
+    captured_ns: int
+    clock_domain: str
+    box_px: tuple[float, float, float, float]
+    box_normalized: tuple[float, float, float, float]
+    image_size_px: tuple[int, int]
+    opened_ns: int
+    detection_score: float
+    track_score: float
+    visibility: float
+    floor: Floor | None = None
+    height_m: float | None = None
+    previous_tracklet_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityEvent:
+    """Published: a person across cameras."""
+
+    kind: Literal["appeared", "observed", "lost", "reappeared", "expired"]
+    identity_id: str
+    state: Literal["tentative", "confirmed", "contested", "lost"]
+    tracklet_id: str
+    camera_id: str
+    modality: Modality
+    frame_index: int
+    captured_ns: int
+    clock_domain: str
+    box_px: tuple[float, float, float, float]
+    box_normalized: tuple[float, float, float, float]
+    image_size_px: tuple[int, int]
+    visibility: float
+    detection_score: float
+    track_score: float
+    match: Match
+    previous_ids: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    floor: Floor | None = None
+    height_m: float | None = None
+    sync_offset_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionEvent:
+    """Published: identities were found to be one, or one to be several. A fact, never undone by rewriting."""
+
+    kind: Literal["merged", "split", "erased"]
+    camera_id: str  # of the tracklet that brought it to light
+    captured_ns: int
+    from_ids: tuple[str, ...]
+    to_ids: tuple[str, ...]
+    effective_from_ns: int
+    evidence: str
+    tracklet_ids: tuple[str, ...] = ()  # a split: those that belong to to_ids[-1] from now on
+    reverses: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SystemEvent:
+    """Published apart: something happened to a camera or to the graph."""
+
+    kind: Literal[
+        "source_up",
+        "source_down",
+        "source_stalled",
+        "source_frozen",
+        "gap",
+        "clock_changed",
+        "graph_started",
+        "graph_stopped",
+    ]
+    camera_id: str
+    captured_ns: int
+    detail: str = ""
+    dropped: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Positions:
+    """Published at full rate where asked for: every person that one camera sees in one frame."""
+
+    camera_id: str
+    frame_index: int
+    captured_ns: int
+    floor_frame: str
+    tracklet_ids: tuple[str, ...]
+    boxes: Boxes
+    floor_m: FloorPoints
+    scores: Scores
+
+
+Event = TrackletEvent | IdentityEvent | CorrectionEvent | SystemEvent | Positions
+Message = FrameSet | Frame | Detections | Tracks | Tracklet | Embedding | Reset | Event
+
+
+def _require_shape(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")

@@ -1,0 +1,114 @@
+"""What a stage is. A stage knows messages and nothing of threads, queues, graphs or files.
+
+Write `stages/<name>.py` with one dataclass that extends Stage or Source. Its fields are its
+settings, the annotations of `process` are its ports, and its file name is its name in YAML.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Any, ClassVar, Generic, TypeVar
+
+from calibration.camera import Mount
+from calibration.site import Site, SiteCamera
+from pipeline.keyed import Keyed
+
+UNPLACED = SiteCamera()
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Memory(Enum):
+    """What one instance of a stage remembers, and so how its work may be split."""
+
+    NONE = "nothing"  # any instance may take any message
+    CAMERA = "one camera"  # one instance per camera_id
+    SITE = "everything"  # one instance takes every message
+
+
+@dataclass
+class _Part(ABC):  # noqa: B024
+    """Constructors only check and store; `open` takes files, memory and devices, where the part will run."""
+
+    def open(self) -> None:
+        for engine in engines(self).values():
+            if hasattr(engine, "open"):
+                engine.open()
+
+    def close(self) -> None:
+        """Give back what `open` took, also if it took only some of it."""
+        with ExitStack() as closing:  # every engine is closed, also if one cannot
+            for engine in engines(self).values():
+                if hasattr(engine, "close"):
+                    closing.callback(engine.close)
+
+
+@dataclass
+class Source(_Part, Generic[Out]):
+    """One camera: makes messages from the outside world. The graph sets `camera_id` and `site`; the other
+    fields are settings. A source that is `live` cannot be asked to wait, so the runtime admits its frames.
+    """
+
+    live: ClassVar[bool] = False
+    camera_id: str = ""
+    site: Site = field(default_factory=lambda: Site(""))
+
+    @property
+    def place(self) -> SiteCamera:
+        """What the site file says of this camera; an unplaced one where it says nothing."""
+        return self.site.cameras.get(self.camera_id, UNPLACED)
+
+    @property
+    def mount(self) -> Mount:
+        """Where this camera hangs."""
+        return self.place.mount if self.camera_id in self.site.cameras else Mount()
+
+    @abstractmethod
+    def produce(self, from_ns: int) -> Iterator[Out]:
+        """Yield what was captured at or after `from_ns`, in order of capture. A SystemEvent goes out with
+        the frame that follows it; a Reset says that what follows has nothing to do with what was before.
+        """
+
+
+@dataclass
+class Stage(_Part, Generic[In, Out]):
+    """Turns messages into messages."""
+
+    memory: ClassVar[Memory] = Memory.NONE
+    max_batch = 1  # how many messages of one capture time `process_many` takes at once
+
+    @abstractmethod
+    def process(self, message: In) -> Iterable[Out]:
+        """Take one message; give back zero or more."""
+
+    def process_many(self, messages: Sequence[In]) -> Sequence[Iterable[Out]]:
+        """What each message gives; the same, whatever it is batched with."""
+        return [self.process(message) for message in messages]
+
+    def advance(self, to_ns: int) -> Iterable[Out]:
+        """Give back what is due now that it is `to_ns`; called before the messages of that time."""
+        return ()
+
+    def finish(self) -> Iterable[Out]:
+        """Give back what is still held when the stream ends."""
+        return ()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Everything `restore` needs to carry on from here; of Keyed fields only what changed."""
+        return {name: value.changes() for name, value in vars(self).items() if isinstance(value, Keyed)}
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Carry on from a snapshot; nobody else holds it."""
+        for name, changes in snapshot.items():
+            getattr(self, name).apply(changes)
+
+
+def engines(part: _Part) -> dict[str, Any]:
+    """The engines among the settings of a part, by name."""
+    settings = {f.name: getattr(part, f.name) for f in fields(part) if f.init}
+    return {name: value for name, value in settings.items() if is_dataclass(value)}
