@@ -37,7 +37,8 @@ class Encoded:
 
     def pixels(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """The picture; raises ValueError if the bytes are damaged. Pure: ask once and keep the answer."""
-        return decode_picture(self.codec, self.encoded)
+        pixels: NDArray[np.uint8] | NDArray[np.uint16] = decode_picture(self.codec, self.encoded)
+        return pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -311,7 +312,17 @@ class Positions:
     scores: Scores
 
 
-Event = TrackletEvent | IdentityEvent | CorrectionEvent | SystemEvent | Positions
+@dataclass(frozen=True, slots=True, eq=False)
+class Portrait:
+    """For the picture of a run, and only where one was asked for: how a tracklet looked. Never in a log."""
+
+    camera_id: str
+    tracklet_id: str
+    captured_ns: int
+    color: Picture
+
+
+Event = TrackletEvent | IdentityEvent | CorrectionEvent | SystemEvent | Positions | Portrait
 Message = FrameSet | Frame | Detections | Tracks | Tracklet | Embedding | Reset | Event
 
 

@@ -19,6 +19,11 @@ from pipeline.keyed import Keyed
 
 UNPLACED = SiteCamera()
 
+
+class InputError(Exception):
+    """Input or a setting that its user must mend: `file: place: what is wrong; what to do`. Exit status 2."""
+
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -70,8 +75,10 @@ class Source(_Part, Generic[Out]):
 
     @abstractmethod
     def produce(self, from_ns: int) -> Iterator[Out]:
-        """Yield what was captured at or after `from_ns`, in order of capture. A SystemEvent goes out with
-        the frame that follows it; a Reset says that what follows has nothing to do with what was before.
+        """Yield what was captured at or after `from_ns`, in order of capture: frames, Heartbeats where nothing
+        comes for long, a SystemEvent (it goes out with what follows it, or at the end), and a Reset where
+        what follows has nothing to do with what was before. Input that no one can read is an InputError;
+        what is lost of input that can be read in part is a `gap`.
         """
 
 

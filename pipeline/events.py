@@ -1,0 +1,130 @@
+"""Puts what leaves the graph into CloudEvents 1.0 envelopes. Nothing in one comes from a clock or a measurement
+of ourselves: the same recording and configuration give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from pipeline.messages import CorrectionEvent, IdentityEvent, SystemEvent, TrackletEvent
+
+CODE_VERSION = "0.1.0"
+SCHEMA_VERSION = "v1"
+
+Published = TrackletEvent | IdentityEvent | CorrectionEvent | SystemEvent
+FAMILIES: dict[type, str] = {
+    TrackletEvent: "tracklet",
+    IdentityEvent: "identity",
+    CorrectionEvent: "identity",
+    SystemEvent: "system",
+}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a run's events come from: the same in all of them."""
+
+    site: str
+    graph: str
+    epoch: str  # a hash of recording and graph; random when live
+    graph_sha256: str
+    purpose: str = "unspecified"
+    retention_class: str = "default"
+    producers: dict[type, str] = field(default_factory=dict)  # node id by message type
+
+
+class Envelopes:
+    """Wraps events in the order in which they come, and counts them by topic and partition key."""
+
+    def __init__(self, provenance: Provenance) -> None:
+        self._provenance = provenance
+        self._sequences: Counter[tuple[str, str]] = Counter()
+        self._common = {
+            "provenance": {"graph_sha256": provenance.graph_sha256, "code_version": CODE_VERSION},
+            "privacy": {"retention_class": provenance.retention_class, "purpose": provenance.purpose},
+        }
+
+    def wrap(self, event: Published) -> bytes:
+        """One event as structured CloudEvents JSON, without a newline."""
+        origin, family = self._provenance, FAMILIES[type(event)]
+        subject, key = _subject(event), self._partition_key(event)
+        self._sequences[family, key] += 1
+        envelope = {
+            "specversion": "1.0",
+            "id": self._id(event, subject),
+            "source": f"/{origin.site}/{origin.graph}/{origin.producers.get(type(event), 'source')}",
+            "type": type_of(event),
+            "subject": subject,
+            "time": rfc3339(event.captured_ns),
+            "dataschema": f"urn:sightline:schema:{type_of(event)}",
+            "datacontenttype": "application/json",
+            "sequence": str(self._sequences[family, key]),
+            "partitionkey": key,
+            "traceparent": self._trace(event),
+            "data": {**_plain(event), "time_ns": event.captured_ns, **self._common},
+        }
+        return msgspec.json.encode(envelope)
+
+    def _partition_key(self, event: Published) -> str:
+        by_site = isinstance(event, IdentityEvent | CorrectionEvent) or not event.camera_id
+        return self._provenance.site if by_site else event.camera_id
+
+    def _id(self, event: Published, subject: str) -> str:
+        origin, frame = self._provenance, getattr(event, "frame_index", -1)
+        producer = origin.producers.get(type(event), "source")
+        place = f"{event.captured_ns}|{event.camera_id}|{frame}"
+        return _digest(origin.site, origin.epoch, place, producer, subject, type_of(event))
+
+    def _trace(self, event: Published) -> str:
+        origin, frame = self._provenance, getattr(event, "frame_index", -1)
+        trace = _digest(origin.site, origin.epoch, event.camera_id, str(frame))
+        return f"00-{trace}-{_digest(trace, type_of(event), _subject(event))[:16]}-01"
+
+
+def type_of(event: Published) -> str:
+    """The CloudEvents type, like 'sightline.tracklet.opened.v1'."""
+    return f"sightline.{FAMILIES[type(event)]}.{event.kind}.{SCHEMA_VERSION}"
+
+
+def rfc3339(time_ns: int) -> str:
+    """Nanoseconds since the epoch as UTC, with all nine digits."""
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def _subject(event: Published) -> str:
+    match event:
+        case TrackletEvent():
+            return event.tracklet_id
+        case IdentityEvent():
+            return event.identity_id
+        case CorrectionEvent():
+            return ",".join(event.from_ids)
+    return event.camera_id or "graph"
+
+
+def _plain(event: Published) -> dict[str, Any]:
+    """The fields that are there: absent means unknown."""
+    fields = msgspec.to_builtins(event)
+    named = {"from_ids": "from", "to_ids": "to"} if isinstance(event, CorrectionEvent) else {}
+    return {named.get(name, name): _present(value) for name, value in fields.items() if _says(name, value)}
+
+
+def _says(name: str, value: Any) -> bool:
+    return value is not None and name != "kind"
+
+
+def _present(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _present(inner) for name, inner in value.items() if inner is not None}
+    return value
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,128 @@
+"""Runs each shard in a thread of this process, joined by bounded channels; frames go by reference."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+
+from pipeline.admission import Gate
+from pipeline.executors.channels import Inlet, Outlet, ThreadChannel
+from pipeline.executors.reading import POLL_S, StoppedError, arriving, put, read
+from pipeline.graph import Graph
+from pipeline.order import Step
+from pipeline.placement import LOG, Edge, Placement, Shard, taken
+from pipeline.run import Run
+from pipeline.worker import deliver, work
+
+SIZE = 8  # steps in a channel
+GRACE_S = 10.0  # a worker that has not ended this long after it should is left behind
+
+
+@dataclass
+class _Links:
+    """What joins the threads of one run."""
+
+    run: Run
+    placement: Placement
+    channels: dict[tuple[str, str], ThreadChannel]  # by writer and reader
+    stop: threading.Event = field(default_factory=threading.Event)
+    go: threading.Event = field(default_factory=threading.Event)  # everything is open
+    opened: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
+    failures: queue.SimpleQueue[Exception] = field(default_factory=queue.SimpleQueue)
+
+    def check(self) -> None:
+        """Raise what a worker has failed with."""
+        try:
+            raise self.failures.get_nowait()
+        except queue.Empty:
+            return
+
+
+def run(graph: Graph, run: Run, size: int = SIZE) -> None:
+    """Run to the end, or until a stage fails. A full channel makes its writer wait."""
+    placement = Placement(graph)
+    room = size + graph.held_in_batches
+    links = _Links(run, placement, {edge: ThreadChannel(room) for edge in placement.edges})
+    for node in graph.sources:
+        if node.is_live:
+            run.gates[node.camera_id] = Gate(node.camera_id, node.admission, run.clocks)
+    threads = [
+        threading.Thread(target=_work, args=(shard, links), name=name, daemon=True)
+        for name, shard in placement.shards.items()
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        _wait_until_opened(len(threads), links)
+        run.opened()
+        links.go.set()
+        stream = partial(_watched, links)
+        deliver(taken(placement.reads[LOG], stream), run)
+        _wait_until_ended(threads, links)  # after the last step there is only closing left to fail
+    except BaseException:
+        links.stop.set()
+        _wait_until_ended(threads, links, GRACE_S / 5)
+        raise
+
+
+def _work(shard: Shard, links: _Links) -> None:
+    """What a thread does: one worker between its channels."""
+    name, placement = shard.name, links.placement
+    inlets: dict[str, Inlet] = {w: links.channels[w, r] for w, r in links.channels if r == name}
+    outlets: list[tuple[Edge, Outlet]] = [
+        (placement.edges[name, reader], links.channels[name, reader]) for reader in placement.out_of(name)
+    ]
+    try:
+        inputs = taken(placement.reads[name], lambda writer: arriving(inlets[writer], links.stop))
+        reading = partial(read, node=shard.node, run=links.run, stop=links.stop)
+        with closing(work(shard, links.run, inputs, reading)) as steps:
+            next(steps)
+            links.opened.put(name)
+            _wait_for(links.go, links.stop)
+            for step in steps:
+                for edge, outlet in outlets:
+                    put(outlet, edge.part(step), links.stop)
+    except StoppedError:
+        pass
+    except Exception as error:
+        links.failures.put(error)
+
+
+def _wait_for(go: threading.Event, stop: threading.Event) -> None:
+    while not go.wait(POLL_S):
+        if stop.is_set():
+            raise StoppedError
+
+
+def _wait_until_opened(workers: int, links: _Links) -> None:
+    for _ in range(workers):
+        while True:
+            links.check()
+            try:
+                links.opened.get(timeout=POLL_S)
+                break
+            except queue.Empty:
+                continue
+
+
+def _watched(links: _Links, writer: str) -> Iterator[Step]:
+    """What arrives at the log from one writer; raises what any worker fails with."""
+    inlet = links.channels[writer, LOG]
+    while True:
+        try:
+            yield inlet.get(POLL_S)
+        except queue.Empty:
+            links.check()
+
+
+def _wait_until_ended(threads: list[threading.Thread], links: _Links, limit_s: float = GRACE_S) -> None:
+    until = time.monotonic() + limit_s
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    if not links.stop.is_set():
+        links.check()

@@ -1,0 +1,32 @@
+"""What every test may use: the folder of recordings, and the rule that CI skips nothing unlisted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"
+LISTED = ROOT / "tests" / "skips.txt"
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of real recordings beside the project; a test that needs it skips without it."""
+    if not DATA.is_dir():
+        pytest.skip("the folder of real recordings is not there")
+    return DATA
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI, with the recordings present, a skipped test that is not listed is a failure."""
+    if not (os.environ.get("CI") and DATA.is_dir()):
+        return
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    listed = [line.split("  ")[0] for line in LISTED.read_text().splitlines() if line and line[0] != "#"]
+    unlisted = [skip.nodeid for skip in reporter.stats.get("skipped", ()) if skip.nodeid not in listed]
+    if unlisted:
+        reporter.write_line(f"skipped, and not in {LISTED.name}: {', '.join(unlisted)}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
