@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.standing import Standing
+
 Matrix = NDArray[np.float64]  # (3, 3)
 Point = NDArray[np.float64]  # (3,), metres
 
@@ -96,6 +98,7 @@ class View:
     mount: Mount = field(default_factory=Mount)
     world_from_camera: Pose | None = None
     calibration_id: str = ""
+    standing: Standing | None = None  # what stands there for long
 
     def frame_id(self, camera_id: str) -> str:
         """The floor frame of this view's positions: the site's, or the camera's own."""

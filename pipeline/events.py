@@ -45,16 +45,18 @@ class Envelopes:
     def __init__(self, provenance: Provenance) -> None:
         self._provenance = provenance
         self._sequences: Counter[tuple[str, str]] = Counter()
-        self._common = {
-            "provenance": {"graph_sha256": provenance.graph_sha256, "code_version": CODE_VERSION},
-            "privacy": {"retention_class": provenance.retention_class, "purpose": provenance.purpose},
-        }
+        self._provenance_data = {"graph_sha256": provenance.graph_sha256, "code_version": CODE_VERSION}
+        self._privacy = {"retention_class": provenance.retention_class, "purpose": provenance.purpose}
 
     def wrap(self, event: Published) -> bytes:
         """One event as structured CloudEvents JSON, without a newline."""
         origin, family = self._provenance, FAMILIES[type(event)]
         subject, key = _subject(event), self._partition_key(event)
         self._sequences[family, key] += 1
+        data = _plain(event)
+        provenance = dict(self._provenance_data)
+        if "calibration_id" in data:
+            provenance["calibration_id"] = data.pop("calibration_id")
         envelope = {
             "specversion": "1.0",
             "id": self._id(event, subject),
@@ -67,7 +69,12 @@ class Envelopes:
             "sequence": str(self._sequences[family, key]),
             "partitionkey": key,
             "traceparent": self._trace(event),
-            "data": {**_plain(event), "time_ns": event.captured_ns, **self._common},
+            "data": {
+                **data,
+                "time_ns": event.captured_ns,
+                "provenance": provenance,
+                "privacy": self._privacy,
+            },
         }
         return msgspec.json.encode(envelope)
 
@@ -117,7 +124,7 @@ def _plain(event: Published) -> dict[str, Any]:
 
 
 def _says(name: str, value: Any) -> bool:
-    return value is not None and name != "kind"
+    return value is not None and value != "" and name != "kind"
 
 
 def _present(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from calibration.site import Site, SiteCamera
-from configs.build import ConfigError, build, checked, closest
+from configs.build import NOTHING, ConfigError, build, checked, closest
 from configs.read import read
 from pipeline.admission import Admission
 from pipeline.graph import CAMERAS, Graph, Node
@@ -63,20 +63,22 @@ class GraphFile:
             raise ConfigError(_in_file(path, error)) from error
         return made
 
-    def graph(self, cameras: Mapping[str, Any] | None = None) -> Graph:
-        """The graph, checked; `cameras` may take the place of those in the file."""
+    def graph(self, cameras: Mapping[str, Any] | None = None, extra: Mapping[str, Any] = NOTHING) -> Graph:
+        """The graph, checked; `cameras` may take the place of those in the file, and `extra` nodes be added."""
         sources = self.cameras if cameras is None else cameras
         nodes = [self._source(id, entry) for id, entry in sources.items()]
         nodes += [
             self._stage(id, entry, tuple(f"{CAMERAS}.{id}" for id in sources))
-            for id, entry in self.stages.items()
+            for id, entry in {**self.stages, **extra}.items()
         ]
         return Graph(nodes)
 
-    def publishers(self) -> dict[str, Publisher]:
-        """What the events go to, by name; not opened."""
+    def publishers(self, more: Mapping[str, Any] = NOTHING) -> dict[str, Publisher]:
+        """What the events go to, by name, with `more` settings than the file has; not opened."""
         return {
-            name: build(f"pipeline/publish/{name}", settings or {}, f"publish.{name}", Publisher)
+            name: build(
+                f"pipeline/publish/{name}", settings | more.get(name, {}), f"publish.{name}", Publisher
+            )
             for name, settings in self.publish.items()
         }
 

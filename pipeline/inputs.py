@@ -28,7 +28,7 @@ def replayed(cameras: Mapping[str, Any], folder: Path) -> Cameras:
     return {id: _recording(id, folder) for id in cameras}
 
 
-def fingerprint(cameras: Cameras) -> str:
+def fingerprint(cameras: Mapping[str, Mapping[str, Any]]) -> str:
     """A hash of the recordings that tells them apart without reading them whole: names, sizes, first bytes."""
     digest = blake2b(digest_size=16)
     for id, entry in sorted(cameras.items()):

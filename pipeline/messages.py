@@ -7,7 +7,8 @@ A singular name (Frame, Tracklet, Embedding) is one thing. Events are what leave
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import ClassVar, Literal, Self
+from hashlib import blake2b
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ FloorPoints = NDArray[np.float32]  # (n, 2), metres on the floor of the frame's 
 Metres = NDArray[np.float32]  # (n,); NaN where unknown
 Vector = NDArray[np.float32]  # (d,), unit length
 
+T = TypeVar("T", bound=np.generic)
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
 Modality = Literal["rgb", "depth", "rgbd", "infrared", "aerial"]
 
 
@@ -39,6 +43,12 @@ class Encoded:
         """The picture; raises ValueError if the bytes are damaged. Pure: ask once and keep the answer."""
         pixels: NDArray[np.uint8] | NDArray[np.uint16] = decode_picture(self.codec, self.encoded)
         return pixels
+
+
+def decoded(picture: NDArray[T] | Encoded) -> NDArray[T]:
+    """The pixels of a picture, whether it has been decoded or not."""
+    pixels: NDArray[Any] = picture.pixels() if isinstance(picture, Encoded) else picture
+    return pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +177,42 @@ class Tracklet:
     clock: str
     box: NDArray[np.float32]  # (4,), at seen_ns
     image_size_px: tuple[int, int]  # width, height
+    modality: Modality
+    calibration_id: str
     crops: tuple[Crop, ...]
+
+    @property
+    def box_px(self) -> tuple[float, float, float, float]:
+        """The box as events say it."""
+        left, top, right, bottom = (round(float(edge), 2) for edge in self.box)
+        return left, top, right, bottom
+
+    @property
+    def box_normalized(self) -> tuple[float, float, float, float]:
+        """The box as shares of the picture."""
+        width, height = self.image_size_px
+        left, top, right, bottom = (float(edge) for edge in self.box)
+        return (
+            round(left / width, 5),
+            round(top / height, 5),
+            round(right / width, 5),
+            round(bottom / height, 5),
+        )
+
+    @property
+    def floor(self) -> Floor | None:
+        """The floor point as events say it, or None where it is unknown."""
+        if np.isnan(self.floor_m).any():
+            return None
+        (xx, xy), (yx, yy) = (tuple(round(float(value), 6) for value in row) for row in self.covariance_m2)
+        x_m, y_m = (round(float(value), 4) for value in self.floor_m)
+        vx_m_s, vy_m_s = (round(float(value), 4) for value in self.velocity_m_s)
+        return Floor(self.floor_frame, x_m, y_m, (xx, xy, yx, yy), vx_m_s, vy_m_s)
+
+    @property
+    def known_height_m(self) -> float | None:
+        """The height as events say it."""
+        return None if np.isnan(self.height_m) else round(self.height_m, 3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,6 +228,29 @@ class Embedding:
     @property
     def camera_id(self) -> str:
         return self.tracklet.camera_id
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """A tracklet as the gallery remembers it: where and when it was, and what it looked like."""
+
+    tracklet: Tracklet  # as last seen, without crops
+    vectors: NDArray[np.float32]  # (k, d), one a crop time, the latest last
+    kind: str  # of its vectors: only those of one kind can be compared
+    is_open: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identity:
+    """Somebody in the gallery."""
+
+    identity_id: str
+    appeared_ns: int
+    sightings: tuple[Sighting, ...]  # in the order of their tracklets
+    is_confirmed: bool = False
+    said_ns: int = 0  # of the last event about them
+    is_lost: bool = False
+    previous_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +301,7 @@ class TrackletEvent:
     floor: Floor | None = None
     height_m: float | None = None
     previous_tracklet_id: str | None = None
+    calibration_id: str | None = None  # part of its provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +329,7 @@ class IdentityEvent:
     floor: Floor | None = None
     height_m: float | None = None
     sync_offset_ms: float | None = None
+    calibration_id: str | None = None  # part of its provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,14 +358,17 @@ class SystemEvent:
         "source_frozen",
         "gap",
         "clock_changed",
+        "floor_found",
+        "floor_lost",
+        "floor_moved",
         "graph_started",
         "graph_stopped",
     ]
     camera_id: str
     captured_ns: int
     detail: str = ""
-    dropped: int | None = None
-    counts: dict[str, int] = field(default_factory=dict)
+    dropped: int | None = None  # of a gap; None where it cannot be known
+    counts: dict[str, int] = field(default_factory=dict)  # of a gap: frames by reason
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -324,6 +397,13 @@ class Portrait:
 
 Event = TrackletEvent | IdentityEvent | CorrectionEvent | SystemEvent | Positions | Portrait
 Message = FrameSet | Frame | Detections | Tracks | Tracklet | Embedding | Reset | Event
+
+
+def derived_id(prefix: str, at_ns: int, *parts: str) -> str:
+    """A prefix and 26 characters in the layout of a ULID: sorted by time, and the same for the same parts."""
+    digest = blake2b("\x1f".join((str(at_ns), *parts)).encode(), digest_size=10).digest()
+    number = ((at_ns // 1_000_000) % (1 << 48)) << 80 | int.from_bytes(digest, "big")
+    return prefix + "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def _require_shape(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -11,11 +11,12 @@ from pipeline.events import FAMILIES, SCHEMA_VERSION
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 STRING = {"type": "string"}
 RENAMED = {"from_ids": "from", "to_ids": "to"}
+APART = ("kind", "calibration_id")  # said by the type, and by the provenance
 COMMON: dict[str, Any] = {
     "time_ns": {"type": "integer", "description": "capture time, nanoseconds since 1970"},
     "provenance": {
         "type": "object",
-        "properties": {"graph_sha256": STRING, "code_version": STRING},
+        "properties": {"graph_sha256": STRING, "code_version": STRING, "calibration_id": STRING},
         "required": ["graph_sha256", "code_version"],
     },
     "privacy": {
@@ -39,8 +40,10 @@ def event_schemas() -> dict[str, dict[str, Any]]:
 def _schema(cls: type, name: str) -> dict[str, Any]:
     (made,), parts = msgspec.json.schema_components([cls], ref_template="#/$defs/{name}")
     body = parts.pop(made["$ref"].rsplit("/", 1)[1])
-    properties = {RENAMED.get(key, key): value for key, value in body["properties"].items() if key != "kind"}
-    required = [RENAMED.get(key, key) for key in body["required"] if key != "kind"]
+    properties = {
+        RENAMED.get(key, key): value for key, value in body["properties"].items() if key not in APART
+    }
+    required = [RENAMED.get(key, key) for key in body["required"] if key not in APART]
     schema = {
         "$schema": DIALECT,
         "$id": f"urn:sightline:schema:{name}",

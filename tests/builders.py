@@ -111,6 +111,8 @@ def tracklet(camera_id="east", tracklet_id="T-1", crops=(), **given):
         clock="site",
         box=np.array(BOX, np.float32),
         image_size_px=SIZE,
+        modality="rgbd",
+        calibration_id="c",
         crops=tuple(crops),
     )
     return replace(made, **given)

@@ -1,0 +1,179 @@
+"""Which peaks of a plan are heads, and which points are whose. Sizes are those of people, from published
+anthropometry: a head is 0.14 to 0.16 m wide and 0.17 to 0.20 m long, shoulders are some 0.4 m wide and lie 0.20
+(children) to 0.33 m below the crown, and a body from above covers 0.1 to 0.3 m2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines._overhead_plan import Array, Labels, kernel
+
+HEAD_M = 0.12  # below the crown by this much, a head is as wide as it gets, and no shoulder has begun
+RING_M = 0.28  # around a head there is nothing as high: beside it shoulders, before and behind it air
+BODY_M = 0.65  # shoulders, chest and back lie less than this below the crown
+REACH_M = 0.45  # and this far around it at most
+FAR_M = 0.50  # what is as high further off is no body's
+DIRECTIONS = 16
+TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
+STANDS_M = 0.35  # lower things are no seat and no table
+ABOVE_M = 0.40  # whoever leans over a table rises above it by more
+
+
+@kernel
+def _ramp(value: float, nothing: float, all_of_it: float) -> float:
+    """0 at `nothing`, 1 at `all_of_it`, a straight line between."""
+    return min(1.0, max(0.0, (value - nothing) / (all_of_it - nothing)))
+
+
+@kernel
+def _drops(plan: Array, row: float, column: float, level: float, radius_cells: float) -> float:
+    """The share of directions in which the plan has fallen below `level` at this radius."""
+    fallen = 0
+    for k in range(DIRECTIONS):
+        angle = 2.0 * np.pi * k / DIRECTIONS
+        r = int(row + 0.5 + radius_cells * np.sin(angle))
+        c = int(column + 0.5 + radius_cells * np.cos(angle))
+        inside = 0 <= r < plan.shape[0] and 0 <= c < plan.shape[1]
+        fallen += (not inside) or plan[r, c] <= level
+    return fallen / DIRECTIONS
+
+
+@kernel
+def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array:
+    """Of every peak, rows (n, 4): row and column of its head's middle, its height, and how like a person it is,
+    0 to 1.
+    """
+    rows, columns = plan.shape
+    n, cell_m2 = len(peaks), cell_m * cell_m
+    tops = np.array([plan[cell // columns, cell % columns] for cell in peaks])
+    sums = np.zeros((n, 6))  # of the head: cells, r, c, rr, cc, rc
+    for r in range(rows):
+        for c in range(columns):
+            k = slopes[r, c]
+            if k >= 0 and plan[r, c] >= tops[k] - HEAD_M:
+                sums[k] += np.array([1.0, r, c, r * r, c * c, r * c])
+    middles = sums[:, 1:3] / sums[:, :1]
+    body, far = np.zeros(n), np.zeros(n)  # cells
+    for r in range(rows):
+        for c in range(columns):
+            k = slopes[r, c]
+            if k < 0 or plan[r, c] < tops[k] - BODY_M:
+                continue
+            away = cell_m * np.sqrt((r - middles[k, 0]) ** 2 + (c - middles[k, 1]) ** 2)
+            if away > FAR_M:
+                far[k] += 1
+            elif away <= REACH_M and plan[r, c] < tops[k] - HEAD_M:
+                body[k] += 1
+    out = np.zeros((n, 4), np.float32)
+    for k in range(n):
+        area = sums[k, 0] * cell_m2
+        narrow_m, wide_m = _sides(sums[k], cell_m)
+        drop = _drops(plan, middles[k, 0], middles[k, 1], tops[k] - HEAD_M, RING_M / cell_m)
+        bulk = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
+        score = (
+            _ramp(area, 0.006, 0.014)
+            * _ramp(area, 0.14, 0.10)
+            * _ramp(narrow_m, 0.07, 0.11)
+            * _ramp(wide_m, 0.70, 0.55)
+        )
+        score *= _ramp(drop, 0.45, 0.75) * _ramp(bulk, 0.012, 0.035) * _ramp(bulk, 0.85, 0.65)
+        score *= _ramp(far[k] * cell_m2, 0.35, 0.20) * _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)
+        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = middles[k, 0], middles[k, 1], tops[k], score
+    return out
+
+
+@kernel
+def _sides(sums: Array, cell_m: float) -> tuple[float, float]:
+    """How narrow and how wide a blob is in metres, were it an ellipse; from its sums of 1, r, c, rr, cc, rc."""
+    n = sums[0]
+    rr, cc = sums[3] / n - (sums[1] / n) ** 2, sums[4] / n - (sums[2] / n) ** 2
+    rc = sums[5] / n - sums[1] * sums[2] / (n * n)
+    middle, off = 0.5 * (rr + cc), np.sqrt(max(0.0, 0.25 * (rr - cc) ** 2 + rc * rc))
+    within = 1.0 / 12.0  # the variance inside one cell
+    return 4.0 * cell_m * np.sqrt(max(0.0, middle - off) + within), 4.0 * cell_m * np.sqrt(
+        middle + off + within
+    )
+
+
+@kernel
+def on_furniture(
+    heads: Array, standing_m: Array, first_row: float, first_column: float, ratio: float
+) -> Array:
+    """The heads again, without a score for what hardly rises above what always stands there. A cell of the plan
+    is `ratio` cells of `standing_m`, whose first one lies at the given place in the plan.
+    """
+    out = heads.copy()
+    rows, columns = standing_m.shape
+    for k in range(len(heads)):
+        row, column = (heads[k, 0] - first_row) * ratio, (heads[k, 1] - first_column) * ratio
+        highest = np.float32(0)
+        for r in range(int(row) - 1, int(row) + 2):
+            for c in range(int(column) - 1, int(column) + 2):
+                if 0 <= r < rows and 0 <= c < columns:
+                    highest = max(highest, standing_m[r, c])
+        if highest > STANDS_M and heads[k, 2] < highest + ABOVE_M:
+            out[k, 3] = 0
+    return out
+
+
+@kernel
+def kept_of(heads: Array, min_score: float, apart_m: float, cell_m: float) -> Labels:
+    """The people among the heads, best first: no two nearer than `apart_m`, and no limb of one that is higher."""
+    order = np.argsort(-heads[:, 3], kind="mergesort")
+    kept = np.empty(len(heads), np.int32)
+    n = 0
+    for k in order:
+        if heads[k, 3] < min_score:
+            break
+        alone = True
+        for i in range(n):
+            other = heads[kept[i]]
+            away = cell_m * np.sqrt((heads[k, 0] - other[0]) ** 2 + (heads[k, 1] - other[1]) ** 2)
+            alone = alone and away >= apart_m
+        if alone:
+            kept[n] = k
+            n += 1
+    return kept[:n]
+
+
+@kernel
+def boxes_of(
+    points: Array, cells: Labels, slopes: Labels, heads: Array, kept: Labels, cell_m: float, step: int
+) -> Array:
+    """The bounds (n, 4) of each person's points in the picture: what lies on the slopes of their head, or lower
+    down and nearer to them than to anyone else.
+    """
+    columns = slopes.shape[1]
+    person = np.full(len(heads), -1, np.int32)
+    for i in range(len(kept)):
+        person[kept[i]] = i
+    for k in range(len(heads)):  # a hand, a bag or a knee that stands out goes with the person it is near
+        if person[k] < 0:
+            person[k] = _nearest(heads, kept, heads[k, 0], heads[k, 1], REACH_M / cell_m)
+    boxes = np.empty((len(kept), 4), np.float32)
+    boxes[:, :2], boxes[:, 2:] = 1e9, -1e9
+    for i in range(len(points)):
+        row, column = cells[i] // columns, cells[i] % columns
+        slope = slopes[row, column]
+        k = person[slope] if slope >= 0 else _nearest(heads, kept, row, column, REACH_M / cell_m)
+        if k < 0:
+            continue
+        head = heads[kept[k]]
+        if (row - head[0]) ** 2 + (column - head[1]) ** 2 > (1.6 * REACH_M / cell_m) ** 2:
+            continue
+        u, v = points[i, 0], points[i, 1]
+        boxes[k, 0], boxes[k, 1] = min(boxes[k, 0], u), min(boxes[k, 1], v)
+        boxes[k, 2], boxes[k, 3] = max(boxes[k, 2], u + step), max(boxes[k, 3], v + step)
+    return boxes
+
+
+@kernel
+def _nearest(heads: Array, kept: Labels, row: float, column: float, limit_cells: float) -> int:
+    best, nearest = -1, limit_cells * limit_cells
+    for i in range(len(kept)):
+        head = heads[kept[i]]
+        away = (row - head[0]) ** 2 + (column - head[1]) ** 2
+        if away < nearest:
+            best, nearest = i, away
+    return best

@@ -1,0 +1,195 @@
+"""Depth to a plan of heights: what stands above the floor, seen from straight above, in cells of metres.
+
+A plan is (rows, columns) float32, rows along y, columns along x; 0 is where nothing stands. Kernels are compiled
+once, kept on disk, run without the interpreter's lock, and exact, so that every machine gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+F = TypeVar("F", bound=Callable[..., Any])
+Array = NDArray[np.float32]
+Labels = NDArray[np.int32]
+
+TOP_M = 0.08  # a cell's height is the mean of what lies this close below its highest point
+SAME_M = 0.15  # neighbouring cells further apart in height are of two surfaces
+MARGIN_CELLS = 8  # empty cells around the points, so that no kernel looks over the edge
+LEVEL_M = 0.005  # how finely heights are sorted
+
+
+def kernel(function: F) -> F:
+    """Compiled when first called."""
+    return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+
+
+@kernel
+def points_above_floor(
+    depth: NDArray[np.uint16],
+    scale_m: float,
+    world_from_pixel: NDArray[np.float64],
+    origin_m: NDArray[np.float64],
+    step: int,
+    min_height_m: float,
+    max_range_m: float,
+) -> Array:
+    """Rows of u, v, x, y, height (n, 5): every `step`-th pixel that is clearly above the floor."""
+    h, w = depth.shape
+    m = world_from_pixel
+    farthest = int(min(65535.0, max_range_m / scale_m))
+    points = np.empty((((h + step - 1) // step) * ((w + step - 1) // step), 5), np.float32)
+    n = 0
+    for v in range(0, h, step):
+        across, x0, y0 = m[2, 1] * v + m[2, 2], m[0, 1] * v + m[0, 2], m[1, 1] * v + m[1, 2]
+        for u in range(0, w, step):
+            raw = depth[v, u]
+            if raw == 0 or raw > farthest:
+                continue
+            metres = raw * scale_m
+            height = origin_m[2] + metres * (m[2, 0] * u + across)
+            if height < min_height_m + 0.006 * metres * metres:  # the floor and its noise
+                continue
+            points[n, 0], points[n, 1], points[n, 4] = u, v, height
+            points[n, 2] = origin_m[0] + metres * (m[0, 0] * u + x0)
+            points[n, 3] = origin_m[1] + metres * (m[1, 0] * u + y0)
+            n += 1
+    return points[:n]
+
+
+@kernel
+def plan_of(points: Array, cell_m: float, max_height_m: float) -> tuple[float, float, Array, Labels]:
+    """Left and low edge of the plan in metres, the plan, and the cell of every point."""
+    x_min = points[:, 2].min() - MARGIN_CELLS * cell_m
+    y_min = points[:, 3].min() - MARGIN_CELLS * cell_m
+    columns = int((points[:, 2].max() - x_min) / cell_m) + MARGIN_CELLS + 1
+    rows = int((points[:, 3].max() - y_min) / cell_m) + MARGIN_CELLS + 1
+    top = np.zeros(rows * columns, np.float32)
+    cells = np.empty(len(points), np.int32)
+    for i in range(len(points)):
+        cell = int((points[i, 3] - y_min) / cell_m) * columns + int((points[i, 2] - x_min) / cell_m)
+        cells[i] = cell
+        if points[i, 4] <= max_height_m and points[i, 4] > top[cell]:
+            top[cell] = points[i, 4]
+    total = np.zeros(rows * columns, np.float32)
+    count = np.zeros(rows * columns, np.float32)
+    for i in range(len(points)):
+        if top[cells[i]] - TOP_M <= points[i, 4] <= max_height_m:
+            total[cells[i]] += points[i, 4]
+            count[cells[i]] += 1
+    for cell in range(rows * columns):
+        if count[cell] > 0:
+            total[cell] /= count[cell]
+    return x_min, y_min, total.reshape(rows, columns), cells
+
+
+@kernel
+def smoothed(plan: Array) -> Array:
+    """The plan with small gaps closed and each cell the mean of its neighbours on the same surface."""
+    rows, columns = plan.shape
+    out = np.zeros_like(plan)
+    for r in range(1, rows - 1):
+        for c in range(1, columns - 1):
+            here = plan[r, c]
+            if here == 0 and plan[r, c - 1] == 0 and plan[r, c + 1] == 0:
+                continue
+            high, filled = np.float32(0), 0
+            for i in range(r - 1, r + 2):
+                for j in range(c - 1, c + 2):
+                    if plan[i, j] > 0:
+                        filled += 1
+                        high = max(high, plan[i, j])
+            if here == 0 and filled < 4:
+                continue
+            level = here if here > 0 else high
+            total, weight = np.float32(0), np.float32(0)
+            for i in range(r - 1, r + 2):
+                for j in range(c - 1, c + 2):
+                    if plan[i, j] > 0 and abs(plan[i, j] - level) < SAME_M:
+                        share = np.float32(4) if i == r and j == c else np.float32(1 + (i == r or j == c))
+                        total += share * plan[i, j]
+                        weight += share
+            out[r, c] = total / weight
+    return out
+
+
+@kernel
+def _find(parent: Labels, cell: int) -> int:
+    while parent[cell] != cell:
+        parent[cell] = parent[parent[cell]]
+        cell = parent[cell]
+    return cell
+
+
+@kernel
+def _highest_first(plan: Array, min_height_m: float) -> Labels:
+    """Cells of at least this height in falling order, those of one level in the order of the plan."""
+    flat = plan.ravel()
+    levels = int(flat.max() / LEVEL_M) + 1
+    starts = np.zeros(levels + 1, np.int32)
+    for cell in range(len(flat)):
+        if flat[cell] >= min_height_m:
+            starts[levels - 1 - int(flat[cell] / LEVEL_M) + 1] += 1
+    for level in range(levels):
+        starts[level + 1] += starts[level]
+    order = np.empty(starts[levels], np.int32)
+    for cell in range(len(flat)):
+        if flat[cell] >= min_height_m:
+            level = levels - 1 - int(flat[cell] / LEVEL_M)
+            order[starts[level]] = cell
+            starts[level] += 1
+    return order
+
+
+@kernel
+def peaks_of(plan: Array, min_height_m: float, min_drop_m: float) -> tuple[Labels, Labels]:
+    """The cells (n,) of the peaks, highest first, and for every cell the number of its peak, -1 for none.
+
+    As if the plan rose out of water: a peak that meets a higher one before it stands out by `min_drop_m`
+    becomes part of it, else each keeps its own slopes (watershed with topological persistence).
+    """
+    rows, columns = plan.shape
+    flat = plan.ravel()
+    order = _highest_first(plan, min_height_m)
+    peak = np.full(rows * columns, -1, np.int32)  # of each cell that is out, as that peak's cell
+    parent = np.full(rows * columns, -1, np.int32)  # of each peak, the one it has become part of
+    for cell in order:
+        highest, uphill = -1, -1
+        for di in range(-1, 2):
+            for dj in range(-1, 2):
+                other = cell + di * columns + dj
+                if peak[other] < 0:
+                    continue
+                if uphill < 0 or flat[other] > flat[uphill]:
+                    uphill = other
+                root = _find(parent, peak[other])
+                if highest < 0:
+                    highest = root
+                elif root != highest:
+                    low, highest = (root, highest) if flat[root] <= flat[highest] else (highest, root)
+                    if flat[low] - flat[cell] < min_drop_m:
+                        parent[low] = highest
+        peak[cell] = cell if uphill < 0 else peak[uphill]
+        if uphill < 0:
+            parent[cell] = cell
+    return _numbered(parent, peak, order, rows, columns)
+
+
+@kernel
+def _numbered(parent: Labels, peak: Labels, order: Labels, rows: int, columns: int) -> tuple[Labels, Labels]:
+    number = np.full(rows * columns, -1, np.int32)
+    peaks = np.empty(len(order), np.int32)
+    n = 0
+    for cell in order:
+        root = _find(parent, peak[cell])
+        if root == cell:
+            peaks[n] = cell
+            number[cell] = n
+            n += 1
+        else:
+            number[cell] = number[root]
+    return peaks[:n], number.reshape(rows, columns)

@@ -1,0 +1,201 @@
+"""Collects each track into a tracklet: one person's path through one camera, with the crops worth embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from pipeline.keyed import Keyed
+from pipeline.messages import (
+    Crop,
+    Frame,
+    Modality,
+    Positions,
+    Tracklet,
+    TrackletEvent,
+    Tracks,
+    decoded,
+    derived_id,
+)
+from pipeline.stage import Memory, Stage
+from stages._crops import covered, crops_of
+
+Given = Tracklet | TrackletEvent | Positions
+LOOKED = "looked"
+
+
+@dataclass
+class Collect(Stage[Tracks, Given]):
+    """Opens a tracklet where a track begins and closes it `max_gap_s` after it was last seen. Between, it gives
+    at most one crop every `crop_every_s`, the best of those taken since the last.
+    """
+
+    memory: ClassVar[Memory] = Memory.CAMERA
+    max_gap_s: float = 1.0
+    look_every_s: float = 0.35  # how often crops are taken: only then is a frame's colour decoded
+    crop_every_s: float = 1.0
+    max_crops: int = 12  # of one tracklet: then it is known well enough
+    event_every_s: float = 2.0
+    color: bool = True  # false: depth alone, colour is never looked at
+    _open: Keyed[Tracklet] = field(
+        default_factory=Keyed, init=False
+    )  # by track; with the crop to be given next
+    _given: Keyed[tuple[int, int, int]] = field(default_factory=Keyed, init=False)  # see _Given
+    _times_ns: Keyed[int] = field(default_factory=Keyed, init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("max_gap_s", "look_every_s", "crop_every_s", "event_every_s"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+
+    def advance(self, to_ns: int) -> Iterator[Given]:
+        for id, tracklet in list(self._open.items()):
+            if to_ns - tracklet.seen_ns > self.max_gap_s * 1e9:
+                yield from self._closed(int(id), tracklet)
+
+    def process(self, tracks: Tracks) -> Iterator[Given]:
+        crops = self._crops(tracks)
+        hidden = covered(tracks.boxes)
+        for row, id in enumerate(tracks.track_ids.tolist()):
+            known = self._open.get(id)
+            tracklet = _seen(tracks, row, 1.0 - float(hidden[row]), known or self._begun(tracks, row))
+            tracklet = replace(tracklet, crops=_better(tracklet.crops, crops.get(id)))
+            self._open.put(id, tracklet)
+            yield from self._due(id, tracklet) if known else self._opened(id, tracklet)
+        yield self._positions(tracks)
+
+    def finish(self) -> Iterator[Given]:
+        for id, tracklet in list(self._open.items()):
+            yield from self._closed(int(id), tracklet)
+
+    def _begun(self, tracks: Tracks, row: int) -> Tracklet:
+        frame, lens = tracks.frame, tracks.frame.view.intrinsics
+        return Tracklet(
+            camera_id=frame.camera_id,
+            tracklet_id=derived_id("T-", frame.captured_ns, frame.camera_id, str(int(tracks.track_ids[row]))),
+            phase="opened",
+            opened_ns=frame.captured_ns,
+            seen_ns=frame.captured_ns,
+            entered_floor_m=tracks.floor_m[row],
+            floor_m=tracks.floor_m[row],
+            velocity_m_s=tracks.velocity_m_s[row],
+            covariance_m2=tracks.covariance_m2[row],
+            floor_frame=frame.view.frame_id(frame.camera_id),
+            height_m=float(tracks.heights_m[row]),
+            visibility=1.0,
+            detection_score=float(tracks.scores[row]),
+            track_score=float(tracks.track_scores[row]),
+            frame_index=frame.index,
+            clock=frame.clock,
+            box=tracks.boxes[row],
+            image_size_px=(lens.width_px, lens.height_px),
+            modality=self._modality(frame),
+            calibration_id=frame.view.calibration_id,
+            crops=(),
+        )
+
+    def _modality(self, frame: Frame) -> Modality:
+        if self.color and frame.color is not None:
+            return "rgb" if frame.depth is None else "rgbd"
+        return "infrared" if frame.depth is None else "depth"
+
+    def _crops(self, tracks: Tracks) -> dict[int, Crop]:
+        """Crops by track, of those that still need some, if it is time to look."""
+        frame, ids = tracks.frame, tracks.track_ids.tolist()
+        wanted = [row for row, id in enumerate(ids) if (self._given.get(id) or (0,))[0] < self.max_crops]
+        looked_ns = self._times_ns.get(LOOKED)
+        if not wanted or (looked_ns is not None and frame.captured_ns - looked_ns < self.look_every_s * 1e9):
+            return {}
+        self._times_ns.put(LOOKED, frame.captured_ns)
+        color = decoded(frame.color) if self.color and frame.color is not None else None
+        depth = None if frame.depth is None else decoded(frame.depth)
+        crops = crops_of(tracks, color, depth, np.array(wanted))
+        return {ids[row]: crop for row, crop in zip(wanted, crops, strict=True)}
+
+    def _opened(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
+        self._given.put(id, (0, tracklet.opened_ns, tracklet.opened_ns))
+        yield replace(tracklet, crops=())
+        yield _event("opened", tracklet)
+
+    def _due(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
+        """What is due of an open tracklet: a crop, an event, often nothing."""
+        count, crop_ns, event_ns = self._given.get(id) or (0, 0, 0)
+        every_s = self.crop_every_s if count else self.look_every_s  # the first one soon
+        if tracklet.crops and tracklet.seen_ns - crop_ns >= every_s * 1e9:
+            yield tracklet
+            count, crop_ns = count + 1, tracklet.seen_ns
+            self._open.put(id, replace(tracklet, crops=()))
+        if tracklet.seen_ns - event_ns >= self.event_every_s * 1e9:
+            yield _event("updated", tracklet)
+            event_ns = tracklet.seen_ns
+        self._given.put(id, (count, crop_ns, event_ns))
+
+    def _closed(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
+        self._open.delete(id)
+        self._given.delete(id)
+        yield replace(tracklet, phase="closed")
+        yield _event("closed", tracklet)
+
+    def _positions(self, tracks: Tracks) -> Positions:
+        frame = tracks.frame
+        open = [self._open.get(id) for id in tracks.track_ids.tolist()]
+        return Positions(
+            camera_id=frame.camera_id,
+            frame_index=frame.index,
+            captured_ns=frame.captured_ns,
+            floor_frame=frame.view.frame_id(frame.camera_id),
+            tracklet_ids=tuple(tracklet.tracklet_id for tracklet in open if tracklet),
+            boxes=tracks.boxes,
+            floor_m=tracks.floor_m,
+            scores=tracks.scores,
+        )
+
+
+def _seen(tracks: Tracks, row: int, visibility: float, before: Tracklet) -> Tracklet:
+    """The tracklet as it is now."""
+    frame, now_ns = tracks.frame, tracks.frame.captured_ns
+    return replace(
+        before,
+        phase="updated" if now_ns > before.opened_ns else "opened",
+        seen_ns=now_ns,
+        floor_m=tracks.floor_m[row],
+        velocity_m_s=tracks.velocity_m_s[row],
+        covariance_m2=tracks.covariance_m2[row],
+        height_m=float(tracks.heights_m[row]),
+        visibility=visibility,
+        detection_score=float(tracks.scores[row]),
+        track_score=float(tracks.track_scores[row]),
+        frame_index=frame.index,
+        box=tracks.boxes[row],
+    )
+
+
+def _better(kept: tuple[Crop, ...], crop: Crop | None) -> tuple[Crop, ...]:
+    if crop is None or (kept and kept[0].quality >= crop.quality):
+        return kept
+    return (crop,)
+
+
+def _event(kind: Literal["opened", "updated", "closed"], tracklet: Tracklet) -> TrackletEvent:
+    return TrackletEvent(
+        kind=kind,
+        tracklet_id=tracklet.tracklet_id,
+        camera_id=tracklet.camera_id,
+        modality=tracklet.modality,
+        frame_index=tracklet.frame_index,
+        captured_ns=tracklet.seen_ns,
+        clock_domain=tracklet.clock,
+        box_px=tracklet.box_px,
+        box_normalized=tracklet.box_normalized,
+        image_size_px=tracklet.image_size_px,
+        opened_ns=tracklet.opened_ns,
+        detection_score=round(tracklet.detection_score, 4),
+        track_score=round(tracklet.track_score, 4),
+        visibility=round(tracklet.visibility, 4),
+        floor=tracklet.floor,
+        height_m=tracklet.known_height_m,
+        calibration_id=tracklet.calibration_id or None,
+    )

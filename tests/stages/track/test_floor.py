@@ -1,0 +1,138 @@
+"""People keep their numbers: through misses and crossings, at any frame rate; things never get one."""
+
+from itertools import count
+
+import numpy as np
+import pytest
+from builders import VIEW, detections, frame
+
+from stages.track.floor import Floor
+
+INSIDE, AT_THE_EDGE = (30, 15, 60, 35), (0, 15, 20, 35)
+
+
+class Scene:
+    """Feeds a tracker with people given as (x, y, height)."""
+
+    def __init__(self, fps=10.0, tracker=None):
+        self.fps, self.tracker, self._index = fps, tracker or Floor(), count()
+
+    def see(self, *people, scores=None, box=INSIDE):
+        index = next(self._index)
+        seen = frame("east", index, int(index / self.fps * 1e9), view=VIEW)
+        floor_m = [person[:2] for person in people]
+        heights_m = [person[2] if len(person) > 2 else 1.75 for person in people]
+        found = detections(seen, [box] * len(people), floor_m, heights_m, scores)
+        tracks = self.tracker.update(found)
+        places = [tuple(round(value, 1) for value in place) for place in tracks.floor_m.tolist()]
+        return dict(zip(places, tracks.track_ids.tolist(), strict=True))
+
+    def ids(self, *people, **given):
+        return sorted(self.see(*people, **given).values())
+
+
+def test_a_person_has_a_number_from_the_first_frame_on():
+    scene = Scene()
+    assert scene.ids((0, 0)) == scene.ids((0.1, 0)) == [0]
+
+
+@pytest.mark.parametrize("fps", [5, 15, 30])
+@pytest.mark.parametrize("missed_s", [0.4, 0.9])
+def test_a_person_who_is_missed_for_less_than_a_second_is_the_same(fps, missed_s):
+    scene = Scene(fps)
+    step_m = 1.2 / fps
+    walked = [scene.ids((i * step_m, 0)) for i in range(int(fps))]
+    for _ in range(int(missed_s * fps)):
+        scene.ids()
+    later = int(fps) + int(missed_s * fps)
+    assert [walked[0], scene.ids((later * step_m, 0.05))] == [[0], [0]]
+
+
+def test_a_person_who_is_missed_for_longer_is_new():
+    scene = Scene()
+    for i in range(10):
+        scene.ids((i * 0.1, 0))
+    for _ in range(12):
+        scene.ids()
+    assert scene.ids((2.2, 0)) == [1]
+
+
+@pytest.mark.parametrize("apart_m", [0.0, 0.3])
+def test_no_number_is_stolen_at_a_crossing(apart_m):
+    scene = Scene()
+    for i in range(30):
+        x = -1.5 + 0.1 * i
+        ids = scene.see((x, apart_m / 2, 1.80), (-x, -apart_m / 2, 1.62))
+    assert {x: id for (x, _), id in ids.items()} == {1.4: 0, -1.4: 1}
+
+
+def test_two_who_pass_at_the_same_height_keep_their_numbers():
+    scene = Scene(fps=15)
+    for i in range(46):
+        x = -1.8 + 0.08 * i
+        ids = scene.see((x, 0.25), (-x, -0.25))
+    assert {x: id for (x, _), id in ids.items()} == {1.8: 0, -1.8: 1}
+
+
+def test_a_filter_smooths_position_and_knows_the_speed():
+    random, scene = np.random.default_rng(0), Scene(fps=30)
+    off = []
+    for i in range(90):
+        true = np.array([0.04 * i, 0.0])
+        noisy = true + random.normal(0, 0.04, 2)
+        found = detections(frame("east", i, int(i / 30 * 1e9), view=VIEW), [INSIDE], [noisy], [1.75])
+        tracks = scene.tracker.update(found)
+        off.append([np.linalg.norm(noisy - true), np.linalg.norm(tracks.floor_m[0] - true)])
+    assert np.mean(off[30:], axis=0)[1] < 0.75 * np.mean(off[30:], axis=0)[0]
+    assert tracks.velocity_m_s[0] == pytest.approx([1.2, 0.0], abs=0.15)
+    assert 0 < tracks.covariance_m2[0, 0, 0] < 0.04**2
+
+
+def test_weak_detections_continue_a_track_and_begin_none():
+    scene = Scene()
+    assert scene.ids((0, 0), scores=[0.4]) == []
+    assert scene.ids((0, 0), scores=[0.9]) == scene.ids((0.1, 0), scores=[0.4]) == [0]
+
+
+def test_a_thing_that_stands_there_from_the_beginning_is_not_followed_and_a_child_that_walks_is():
+    scene = Scene()
+    for _ in range(40):
+        assert scene.ids((1.0, 1.0, 0.9)) == []
+    for i in range(20):
+        ids = scene.ids((1.0, 1.0, 0.9), (-1 + 0.1 * i, 0, 1.1), box=AT_THE_EDGE)
+    assert len(ids) == 1
+
+
+def test_what_comes_in_at_the_edge_and_never_walks_is_a_thing_in_the_end():
+    scene = Scene()
+    for _ in range(20):
+        scene.ids()
+    seen = [scene.ids((1.0, 1.0, 0.9), box=AT_THE_EDGE) for _ in range(40)]
+    assert seen[0] == [0]
+    assert seen[-1] == []
+
+
+def test_someone_who_stands_still_is_followed():
+    scene = Scene()
+    assert [scene.ids((1.0, 1.0, 1.7)) for _ in range(60)] == [[0]] * 60
+
+
+def test_two_cameras_do_not_share_numbers():
+    one, other = Scene(), Scene()
+    one.ids((0, 0))
+    assert one.ids((0, 0), (3, 0)) == [0, 1]
+    assert other.ids((0, 0)) == [0]
+
+
+def test_empty_frames_and_twenty_people():
+    scene = Scene()
+    assert scene.ids() == []
+    crowd = [(x, y) for x in range(5) for y in range(4)]
+    for i in range(10):
+        ids = scene.ids(*((x + 0.05 * i, y) for x, y in crowd))
+    assert ids == list(range(20))
+
+
+def test_refuses_a_setting_that_makes_no_sense():
+    with pytest.raises(ValueError, match="max_missed_s must be above 0, got 0"):
+        Floor(max_missed_s=0)
