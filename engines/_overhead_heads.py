@@ -53,34 +53,39 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array
             k = slopes[r, c]
             if k >= 0 and plan[r, c] >= tops[k] - HEAD_M:
                 sums[k] += np.array([1.0, r, c, r * r, c * c, r * c])
-    middles = sums[:, 1:3] / sums[:, :1]
-    body, far = np.zeros(n), np.zeros(n)  # cells
+    body, far = _below(plan, slopes, sums, tops, cell_m)
+    out = np.zeros((n, 4), np.float32)
+    for k in range(n):
+        row, column = sums[k, 1] / sums[k, 0], sums[k, 2] / sums[k, 0]
+        area = sums[k, 0] * cell_m2
+        narrow_m, wide_m = _sides(sums[k], cell_m)
+        drop = _drops(plan, row, column, tops[k] - HEAD_M, RING_M / cell_m)
+        bulk = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
+        score = _ramp(area, 0.006, 0.014) * _ramp(area, 0.14, 0.10)
+        score *= _ramp(narrow_m, 0.07, 0.11) * _ramp(wide_m, 0.70, 0.55) * _ramp(drop, 0.45, 0.75)
+        score *= _ramp(bulk, 0.012, 0.035) * _ramp(bulk, 0.85, 0.65) * _ramp(far[k] * cell_m2, 0.35, 0.20)
+        score *= _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)
+        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = row, column, tops[k], score
+    return out
+
+
+@kernel
+def _below(plan: Array, slopes: Labels, sums: Array, tops: Array, cell_m: float) -> tuple[Array, Array]:
+    """How many cells of each peak's slopes are as high as a body: within reach of the head, and too far off."""
+    rows, columns = plan.shape
+    body, far = np.zeros(len(tops)), np.zeros(len(tops))
     for r in range(rows):
         for c in range(columns):
             k = slopes[r, c]
             if k < 0 or plan[r, c] < tops[k] - BODY_M:
                 continue
-            away = cell_m * np.sqrt((r - middles[k, 0]) ** 2 + (c - middles[k, 1]) ** 2)
+            row, column = sums[k, 1] / sums[k, 0], sums[k, 2] / sums[k, 0]
+            away = cell_m * np.sqrt((r - row) ** 2 + (c - column) ** 2)
             if away > FAR_M:
                 far[k] += 1
             elif away <= REACH_M and plan[r, c] < tops[k] - HEAD_M:
                 body[k] += 1
-    out = np.zeros((n, 4), np.float32)
-    for k in range(n):
-        area = sums[k, 0] * cell_m2
-        narrow_m, wide_m = _sides(sums[k], cell_m)
-        drop = _drops(plan, middles[k, 0], middles[k, 1], tops[k] - HEAD_M, RING_M / cell_m)
-        bulk = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
-        score = (
-            _ramp(area, 0.006, 0.014)
-            * _ramp(area, 0.14, 0.10)
-            * _ramp(narrow_m, 0.07, 0.11)
-            * _ramp(wide_m, 0.70, 0.55)
-        )
-        score *= _ramp(drop, 0.45, 0.75) * _ramp(bulk, 0.012, 0.035) * _ramp(bulk, 0.85, 0.65)
-        score *= _ramp(far[k] * cell_m2, 0.35, 0.20) * _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)
-        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = middles[k, 0], middles[k, 1], tops[k], score
-    return out
+    return body, far
 
 
 @kernel

@@ -8,96 +8,123 @@ from dataclasses import dataclass, field
 import numpy as np
 from rich.table import Table
 
-from pipeline.messages import CorrectionEvent, Event, IdentityEvent, Picture, Portrait, SystemEvent
+from pipeline.messages import CorrectionEvent, Event, IdentityEvent, Picture, Portrait, Positions, SystemEvent
+from pipeline.watch import Row
 
-PORTRAITS = 6  # of one identity, in the picture
+POINT_EVERY_NS = 100_000_000  # of a path
+MOST_TRACKLETS = 50_000  # remembered; of a run that lasts for weeks the latest
+SYSTEM_EVENTS = 10_000
 
 
 @dataclass
-class Sightings:
-    """Where one identity was: times in nanoseconds, positions in metres, and the camera of each."""
+class Path:
+    """One tracklet's way: how far it went, and where, if that is to be drawn."""
 
-    points: list[tuple[int, float, float, str]] = field(default_factory=list)
-    tracklets: dict[str, None] = field(default_factory=dict)  # a dict for its order
-    heights_m: list[float] = field(default_factory=list)
+    camera_id: str
+    first_ns: int
+    last_ns: int = 0
+    walked_m: float = 0.0
+    last_m: tuple[float, float] | None = None
+    points_m: list[tuple[float, float]] = field(default_factory=list)
+    height_m: float | None = None
+    portrait: Picture | None = None
+    _drawn_ns: int = -(10**18)
+
+    def goes_to(self, x_m: float, y_m: float, now_ns: int, drawn: bool) -> None:
+        if self.last_m is not None:
+            self.walked_m += float(np.hypot(x_m - self.last_m[0], y_m - self.last_m[1]))
+        self.last_m, self.last_ns = (x_m, y_m), now_ns
+        if drawn and now_ns - self._drawn_ns >= POINT_EVERY_NS:
+            self.points_m.append((x_m, y_m))
+            self._drawn_ns = now_ns
+
+
+@dataclass(frozen=True)
+class Person:
+    """An identity and its paths, in the order in which they began."""
+
+    identity_id: str
+    paths: Sequence[Path]
 
     @property
     def cameras(self) -> list[str]:
         """In the order of visits, each once in a row."""
-        visits = [point[3] for point in self.points]
+        visits = [path.camera_id for path in self.paths]
         return [camera for n, camera in enumerate(visits) if n == 0 or visits[n - 1] != camera]
 
     @property
+    def seen_s(self) -> float:
+        """How long it was in view, all cameras together."""
+        return sum(max(0, path.last_ns - path.first_ns) for path in self.paths) / 1e9
+
+    @property
     def walked_m(self) -> float:
-        """Length of the path within cameras; the way between two cameras is not counted."""
-        places = np.array([point[1:3] for point in self.points])
-        together = [a[3] == b[3] for a, b in zip(self.points, self.points[1:], strict=False)]
-        return float(np.linalg.norm(np.diff(places, axis=0), axis=1)[together].sum()) if together else 0.0
+        """Within cameras; the ways between them are not known."""
+        return sum(path.walked_m for path in self.paths)
+
+    @property
+    def height_m(self) -> float | None:
+        heights = [path.height_m for path in self.paths if path.height_m is not None]
+        return float(np.median(heights)) if heights else None
 
 
 class Report:
-    """Remembers per identity what the table and the picture show, merges and splits applied."""
+    """Remembers per identity what the table shows, merges and splits applied; paths and crops if `is_drawn`."""
 
-    def __init__(self) -> None:
-        self._by_tracklet: dict[str, Sightings] = {}
+    def __init__(self, is_drawn: bool = False) -> None:
+        self._is_drawn = is_drawn
+        self._paths: dict[str, Path] = {}  # by tracklet
         self._identity_of: dict[str, str] = {}  # by tracklet
-        self._portraits: dict[str, Picture] = {}  # by tracklet
         self.system: list[SystemEvent] = []
 
     def add(self, event: Event) -> None:
         """Take note of one event, in the order of the log."""
         match event:
+            case Positions():
+                self._note(event)
             case IdentityEvent() if event.kind in ("appeared", "observed", "reappeared"):
                 self._identity_of[event.tracklet_id] = event.identity_id
-                seen = self._by_tracklet.setdefault(event.tracklet_id, Sightings())
-                if event.floor is not None:
-                    at = (event.captured_ns, event.floor.x_m, event.floor.y_m, event.camera_id)
-                    seen.points.append(at)
-                if event.height_m is not None:
-                    seen.heights_m.append(event.height_m)
+                path = self._path(event.tracklet_id, event.camera_id, event.captured_ns)
+                path.height_m = event.height_m or path.height_m
             case CorrectionEvent():
                 self._correct(event)
             case Portrait():
-                self._portraits[event.tracklet_id] = event.color
+                self._path(event.tracklet_id, event.camera_id, event.captured_ns).portrait = event.color
             case SystemEvent():
-                self.system.append(event)
+                self.system = [*self.system[-SYSTEM_EVENTS:], event]
 
-    def identities(self) -> dict[str, Sightings]:
-        """Sightings by identity, in order of first appearance."""
-        joined: dict[str, Sightings] = {}
-        for tracklet, seen in self._by_tracklet.items():
-            one = joined.setdefault(self._identity_of[tracklet], Sightings())
-            one.points.extend(seen.points)
-            one.heights_m.extend(seen.heights_m)
-            one.tracklets[tracklet] = None
-        for one in joined.values():
-            one.points.sort()
-        return joined
-
-    def portraits(self) -> dict[str, list[Picture]]:
-        """Crops by identity, a few of each."""
-        pictures = {
-            identity: [self._portraits[t] for t in seen.tracklets if t in self._portraits][:PORTRAITS]
-            for identity, seen in self.identities().items()
-        }
-        return {identity: some for identity, some in pictures.items() if some}
+    def people(self) -> list[Person]:
+        """Everyone, in order of first appearance."""
+        paths: dict[str, list[Path]] = {}
+        for tracklet, path in self._paths.items():
+            if tracklet in self._identity_of:
+                paths.setdefault(self._identity_of[tracklet], []).append(path)
+        people = [Person(id, sorted(some, key=lambda path: path.first_ns)) for id, some in paths.items()]
+        return sorted(people, key=lambda person: (person.paths[0].first_ns, person.identity_id))
 
     def table(self) -> Table:
         """One row an identity."""
-        table = Table("identity", "height", "seen for", "walked", "tracklets", "path", title="Identities")
-        for identity, seen in self.identities().items():
-            height = f"{np.median(seen.heights_m):.2f} m" if seen.heights_m else "-"
-            lasted_s = (seen.points[-1][0] - seen.points[0][0]) / 1e9 if seen.points else 0.0
-            path = " > ".join(seen.cameras)
-            table.add_row(
-                short(identity),
-                height,
-                f"{lasted_s:.0f} s",
-                f"{seen.walked_m:.1f} m",
-                str(len(seen.tracklets)),
-                path,
-            )
+        table = Table("identity", "height", "in view", "walked", "tracklets", "path", title="Identities")
+        for one in self.people():
+            height = f"{one.height_m:.2f} m" if one.height_m is not None else "-"
+            counts = f"{one.seen_s:.0f} s", f"{one.walked_m:.1f} m", str(len(one.paths))
+            table.add_row(short(one.identity_id), height, *counts, " > ".join(one.cameras))
         return table
+
+    def _note(self, rows: Positions) -> None:
+        for tracklet, (x_m, y_m) in zip(rows.tracklet_ids, rows.floor_m.tolist(), strict=True):
+            path = self._path(tracklet, rows.camera_id, rows.captured_ns)
+            if not np.isnan(x_m):
+                path.goes_to(x_m, y_m, rows.captured_ns, self._is_drawn)
+
+    def _path(self, tracklet: str, camera_id: str, now_ns: int) -> Path:
+        if tracklet not in self._paths:
+            self._paths[tracklet] = Path(camera_id, now_ns, now_ns)
+            if len(self._paths) > MOST_TRACKLETS:
+                oldest = next(iter(self._paths))
+                del self._paths[oldest]
+                self._identity_of.pop(oldest, None)
+        return self._paths[tracklet]
 
     def _correct(self, event: CorrectionEvent) -> None:
         for tracklet, identity in self._identity_of.items():
@@ -112,9 +139,14 @@ def short(identity_id: str) -> str:
     return f"{identity_id[:2]}{identity_id[-6:]}"
 
 
-def ledger_table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> Table:
+def ledger_table(rows: Sequence[Row]) -> Table:
     """The ledger: what came, what was processed, what was dropped and why."""
-    table = Table(*headers, title="Ledger")
+    table = Table("node", "camera", "received", "processed", "dropped", title="Ledger (frames)")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        dropped = [f"{count} {reason}" for reason, count in row.dropped.items()]
+        if row.lost_outside:
+            dropped.append(f"({row.lost_outside} lost by the device)")
+        table.add_row(
+            row.node, row.camera_id, str(row.received), str(row.processed), ", ".join(dropped) or "0"
+        )
     return table

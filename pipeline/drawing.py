@@ -1,0 +1,93 @@
+"""Draws a graph: as text for a terminal, and as SVG for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from pipeline.graph import EVENTS, Graph, Node
+from pipeline.stage import Source, engines
+
+WIDTH_PX, HEIGHT_PX, GAP_X_PX, GAP_Y_PX = 168, 52, 56, 22
+STYLE = (
+    "text{font:13px sans-serif;fill:#1b2733}.small{font-size:11px;fill:#5b6b7b}"
+    "rect{fill:#eef4fb;stroke:#4a78b0;rx:6}.source{fill:#eaf6ec;stroke:#4c9a5c}path{fill:none;stroke:#8796a5}"
+)
+
+
+def as_text(graph: Graph) -> str:
+    """A line for each node, in running order: what it is, what it reads, what it takes and gives."""
+    rows = [_row(node) for node in graph.nodes]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = (
+        "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]) for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def as_svg(graph: Graph) -> str:
+    """The same as a picture: sources on the left, events out on the right."""
+    places = _places(graph)
+    width = (max(x for x, _ in places.values()) + 1) * (WIDTH_PX + GAP_X_PX) + GAP_X_PX
+    height = (max(y for _, y in places.values()) + 1) * (HEIGHT_PX + GAP_Y_PX) + GAP_Y_PX
+    edges = [_edge(places[writer], places[node.id]) for node in graph.nodes for writer in node.reads]
+    boxes = [_box(node, places[node.id]) for node in graph.nodes]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+    return "\n".join([head, f"<style>{STYLE}</style>", *edges, *boxes, "</svg>\n"])
+
+
+def _row(node: Node) -> tuple[str, str, str, str]:
+    runs = f" x{node.shards}" if node.shards > 1 else ""
+    takes = _kinds(node.takes)
+    ports = f"{takes} -> {_kinds(node.gives)}" if takes else _kinds(node.gives)
+    return node.id, f"{_what(node)}{runs}", f"from {', '.join(node.reads)}" if node.reads else "", ports
+
+
+def _what(node: Node) -> str:
+    """The file of a stage, and those of its engines."""
+    used = [type(engine).__module__.removeprefix("engines.") for engine in engines(node.stage).values()]
+    used = [name for name in used if "." not in name]
+    name = type(node.stage).__module__.removeprefix("stages.").replace(".", "/")
+    return f"{name} ({', '.join(used)})" if used else name
+
+
+def _kinds(kinds: Iterable[type]) -> str:
+    plain = sorted(kind.__name__ for kind in kinds if kind not in EVENTS)
+    return " | ".join([*plain, *(["events"] if EVENTS & set(kinds) else [])])
+
+
+def _places(graph: Graph) -> dict[str, tuple[int, int]]:
+    """Column and row of each node: as far right as its longest way from a source."""
+    columns: dict[str, int] = {}
+    taken: dict[int, int] = {}
+    places = {}
+    for node in graph.nodes:
+        column = 1 + max((columns[id] for id in node.reads), default=-1)
+        columns[node.id] = column
+        places[node.id] = column, taken.get(column, 0)
+        taken[column] = taken.get(column, 0) + 1
+    tallest = max(taken.values())
+    return {id: (x, y + (tallest - taken[x]) // 2) for id, (x, y) in places.items()}
+
+
+def _corner(place: tuple[int, int]) -> tuple[int, int]:
+    return GAP_X_PX // 2 + place[0] * (WIDTH_PX + GAP_X_PX), GAP_Y_PX + place[1] * (HEIGHT_PX + GAP_Y_PX)
+
+
+def _edge(writer: tuple[int, int], reader: tuple[int, int]) -> str:
+    (x0, y0), (x1, y1) = _corner(writer), _corner(reader)
+    x0, y0, y1 = x0 + WIDTH_PX, y0 + HEIGHT_PX // 2, y1 + HEIGHT_PX // 2
+    middle = (x0 + x1) // 2
+    return f'<path d="M{x0} {y0} C{middle} {y0} {middle} {y1} {x1} {y1}"/>'
+
+
+def _box(node: Node, place: tuple[int, int]) -> str:
+    x, y = _corner(place)
+    kind = ' class="source"' if isinstance(node.stage, Source) else ""
+    name = node.id + (f" x{node.shards}" if node.shards > 1 else "")
+    return (
+        f'<g><rect{kind} x="{x}" y="{y}" width="{WIDTH_PX}" height="{HEIGHT_PX}"/>'
+        f'<text x="{x + 10}" y="{y + 21}">{escape(name)}</text>'
+        f'<text class="small" x="{x + 10}" y="{y + 40}">{escape(_what(node))}</text>'
+        f"<title>{escape(', '.join(_row(node)))}</title></g>"
+    )
