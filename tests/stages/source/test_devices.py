@@ -1,0 +1,110 @@
+"""Which device a camera gets: recordings plugged into the SDK's own context are opened as cameras are."""
+
+import threading
+
+import numpy as np
+import pytest
+from sdk_files import device, events, frames, opened, plugged, shots, up_to
+
+from pipeline.stage import InputError
+from stages.source._sdk import Playback
+from stages.source.realsense import RealSense
+
+pytest_plugins = ["live_sources"]
+BAG = "realsense_bag/single_depth_color_640x480.bag"
+
+
+def test_auto_takes_the_only_device_and_gives_its_frames(recordings):
+    playback = Playback(recordings / BAG)
+    playback.open()
+    wanted = [shot for shot in playback.shots() if shot.stream == "depth"]
+    playback.close()
+    with plugged(recordings / BAG):
+        camera = RealSense(camera_id="flat", fps=6)
+        found = frames(opened(camera, 3))
+    assert [frame.captured_ns for frame in found] == [360_815_089_000, 360_981_765_000]
+    assert [frame.index for frame in found] == [0, 1]
+    assert {frame.clock for frame in found} == {"hardware_clock"}
+    assert all(np.array_equal(f.depth, shot.picture) for f, shot in zip(found, wanted, strict=True))
+    assert all(frame.view.intrinsics == playback.optics.intrinsics for frame in found)
+
+
+def test_a_serial_number_takes_that_device(source, recordings, long_file):
+    with plugged(recordings / BAG, long_file):
+        found = opened(source(serial="1001"), 3)
+    assert events(found, "source_up")[0].detail == "Recorded 1001"
+
+
+def test_auto_between_two_devices_asks_for_a_name(source, recordings, long_file):
+    with plugged(recordings / BAG, long_file), pytest.raises(InputError) as caught:
+        source().open()
+    text = "several RealSense devices are free: 1001, 728612070259; name one, like serial: '1001'"
+    assert str(caught.value) == f"cameras.flat.serial: {text}"
+
+
+def test_a_serial_number_that_is_not_there_says_which_are(source, long_file):
+    with (
+        plugged(long_file),
+        pytest.raises(InputError, match="no RealSense device 99 is connected, there is 1001"),
+    ):
+        source(serial="99").open()
+
+
+def test_without_a_device_the_error_says_what_was_looked_for_and_two_ways_on(source):
+    with pytest.raises(InputError, match=r"looked for any RealSense device.*--replay DIR.*--simulate"):
+        source().open()
+
+
+def test_auto_leaves_a_device_that_another_camera_names(source, recordings, long_file):
+    named = source(camera_id="other", serial="1001")
+    with plugged(recordings / BAG, long_file):
+        taker = RealSense(camera_id="flat", fps=6)
+        taker.open()
+        assert taker._claim.serial == "728612070259"
+        taker.close()
+    assert named.serial == "1001"
+
+
+def test_auto_leaves_a_device_that_another_camera_has(source, long_file):
+    with plugged(long_file):
+        source(camera_id="first").open()
+        with pytest.raises(InputError, match="looked for any RealSense device that no other camera has"):
+            source(camera_id="second").open()
+
+
+def test_two_cameras_cannot_have_one_device(source, long_file):
+    with plugged(long_file):
+        source(camera_id="first", serial="1001").open()
+        with pytest.raises(InputError, match="device 1001 is camera 'first' already"):
+            source(camera_id="second", serial="1001").open()
+
+
+def test_a_device_is_free_again_once_its_camera_is_closed(source, long_file):
+    with plugged(long_file):
+        first = source(camera_id="first")
+        first.open()
+        first.close()
+        source(camera_id="second").open()
+
+
+def test_two_cameras_of_one_process_stream_at_once(source, tmp_path, long_file):
+    other = device(tmp_path / "other.db3", shots(60), serial="1002")
+    with plugged(long_file, other):
+        cameras = [source(camera_id=serial, serial=serial) for serial in ("1001", "1002")]
+        for camera in cameras:
+            camera.open()
+        found = [[], []]
+        threads = [
+            threading.Thread(
+                target=lambda c=c, f=f: f.extend(
+                    up_to(c.produce(0), lambda m: len(frames([m])) and m.index == 9)
+                )
+            )
+            for c, f in zip(cameras, found, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [len(frames(some)) for some in found] == [10, 10]
+    assert [frames(some)[0].camera_id for some in found] == ["1001", "1002"]
