@@ -1,0 +1,108 @@
+"""Scores as tables of text, for a terminal or a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from math import isnan
+from operator import add
+
+from engines.evaluate.run_scores import CameraScores, RunScores
+from engines.evaluate.scores import Scores
+from engines.evaluate.visits import Share
+
+TOGETHER = "together"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """A table; the first cell of each row says what is in it."""
+
+    title: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables_of_run(scores: RunScores) -> tuple[ScoreTable, ...]:
+    """Scores by camera, scores across cameras, and what of the truth does not count."""
+    return _cameras(scores), _identities(scores), _ignored(scores)
+
+
+def table_of_mot(scores: Mapping[str, Scores]) -> ScoreTable:
+    """A row for each sequence, and one for all together."""
+    every = {**scores, TOGETHER: reduce(add, scores.values())} if len(scores) > 1 else scores
+    rows = tuple((name, *_mot_cells(one)) for name, one in every.items())
+    names = ("HOTA", "DetA", "AssA", "LocA", "IDF1", "MOTA", "MOTP", "FP", "FN", "switches", "fragments")
+    return ScoreTable("MOT scores", ("sequence", *names), rows)
+
+
+def _mot_cells(scores: Scores) -> tuple[str, ...]:
+    hota, clear = scores.hota, scores.clear
+    parts = (hota.det_a.mean(), hota.ass_a.mean(), hota.loc_a.mean())
+    ratios = (hota.score, *parts, scores.identity.idf1, clear.mota, clear.motp)
+    counts = (clear.false_positives, clear.false_negatives, clear.switches, clear.fragmentations)
+    return (*map(_ratio, ratios), *map(str, counts))
+
+
+def _cameras(scores: RunScores) -> ScoreTable:
+    def row(name: str, cell: Callable[[CameraScores], str]) -> tuple[str, ...]:
+        return name, *(cell(one) for one in (*scores.cameras.values(), scores.together))
+
+    within = f"within {scores.rules.within_m:g} m"
+    rows = [
+        row(f"recall {within}", lambda one: _ratio(one.detection.recall)),
+        row(f"precision {within}", lambda one: _ratio(one.detection.precision)),
+        row(f"F1 {within}", lambda one: _ratio(one.detection.f1)),
+        row("floor error, median", lambda one: _metres(one.detection.median_error_m)),
+        *_families("floor", row, lambda one: one.floor),
+        *_families("boxes", row, lambda one: one.boxes),
+        *_families("tracks alone", row, lambda one: one.tracks),
+    ]
+    return ScoreTable("Scores by camera", ("", *scores.cameras, TOGETHER), tuple(rows))
+
+
+def _families(
+    name: str,
+    row: Callable[[str, Callable[[CameraScores], str]], tuple[str, ...]],
+    of: Callable[[CameraScores], Scores],
+) -> Iterable[tuple[str, ...]]:
+    yield row(f"HOTA, {name}", lambda one: _ratio(of(one).hota.score))
+    yield row(f"IDF1, {name}", lambda one: _ratio(of(one).identity.idf1))
+    yield row(f"MOTA, {name}", lambda one: _ratio(of(one).clear.mota))
+    yield row(f"switches, {name}", lambda one: str(of(one).clear.switches))
+
+
+def _identities(scores: RunScores) -> ScoreTable:
+    of = scores.identities
+    rows = (
+        ("IDF1", _ratio(of.scores.identity.idf1)),
+        ("HOTA", _ratio(of.scores.hota.score)),
+        ("people", str(of.people)),
+        ("identities issued", str(of.issued)),
+        ("identities per person", _ratio(of.per_person)),
+        ("identities of nobody", str(of.of_nobody)),
+        ("people without an identity of their own", str(of.people_without)),
+        ("hand-overs with one identity", _share(of.hand_overs)),
+        (f"returns after {scores.rules.return_after_s:g} s recognised", _share(of.returns)),
+        ("tracklets without identity", str(of.unidentified)),
+    )
+    return ScoreTable("Scores across cameras, on floor distance", ("", "all cameras"), rows)
+
+
+def _ignored(scores: RunScores) -> ScoreTable:
+    counts = {**scores.ignored, "in all": sum(scores.ignored.values())}
+    rows = tuple((reason, _share(Share(count, scores.rows))) for reason, count in counts.items())
+    return ScoreTable("Rows of truth that do not count", ("reason", "of all rows"), rows)
+
+
+def _ratio(value: float) -> str:
+    return "-" if isnan(value) else f"{value:.3f}"
+
+
+def _metres(value_m: float) -> str:
+    return "-" if isnan(value_m) else f"{value_m:.3f} m"
+
+
+def _share(share: Share) -> str:
+    return f"{share.kept} of {share.total} ({_ratio(share.share)})"

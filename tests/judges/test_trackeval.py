@@ -1,0 +1,125 @@
+"""Our scores against those of the real TrackEval: on real sequences, on random ones, on cameras strung into one."""
+
+import shutil
+
+import numpy as np
+import pytest
+from judges.judge import assert_all_equal, assert_equal, judged
+from judges.wildtrack import crossing
+from scipy.optimize import linear_sum_assignment
+
+from engines.evaluate.evaluate_run import score_run
+from engines.evaluate.mot import MotRows, read_mot, write_mot
+from engines.evaluate.mot_challenge import evaluate_mot, evaluate_mot_folders
+from engines.evaluate.run_scores import Rules
+from engines.evaluate.scores import scored
+from engines.evaluate.sequence import Sequence
+from engines.evaluate.similarity import box_similarity
+
+MOT17 = {"MOT17-02-FRCNN": None, "MOT17-09-FRCNN": None, "MOT17-10-FRCNN": None}
+
+
+def followed(detections, least_score=0.5, least_overlap=0.3):
+    """Tracks from MOT detections: each box continues the one of the previous frame that it overlaps most."""
+    fresh, before, tracks = 0, [], []
+    for frame in range(1, detections.frames.max() + 1):
+        rows = np.flatnonzero((detections.frames == frame) & (detections.confidences >= least_score))
+        overlap = box_similarity(detections.corners[[row for row, _ in before]], detections.corners[rows])
+        known = {
+            int(column): before[line][1]
+            for line, column in zip(*linear_sum_assignment(-overlap), strict=True)
+            if overlap[line, column] >= least_overlap
+        }
+        before = []
+        for place, row in enumerate(rows.tolist()):
+            if place not in known:
+                fresh += 1
+            before.append((row, known.get(place, fresh)))
+        tracks += before
+    rows, ids = (np.array(column) for column in zip(*tracks, strict=True))
+    plain = np.ones(len(rows))
+    return MotRows(detections.frames[rows], ids, detections.boxes[rows], plain, plain.astype(int), plain)
+
+
+def test_real_sequences_of_mot17_with_tracks_of_public_detections(recordings, tmp_path):
+    for name in MOT17:
+        tracks = followed(read_mot(recordings / f"mot17/train/{name}/det/det.txt"))
+        write_mot(tmp_path / f"{name}.txt", tracks)
+    ours = evaluate_mot_folders(tmp_path, recordings / "mot17/train")
+    assert_all_equal(ours, judged("mot", mot17_job(recordings, tmp_path.parent, tmp_path.name)))
+    assert all(scores.clear.switches > 30 for scores in ours.values())
+
+
+def test_a_peers_results_on_mot17(recordings):
+    ours = evaluate_mot_folders(recordings / "mot17/peer_results/Lif_T", recordings / "mot17/train")
+    assert_all_equal(ours, judged("mot", mot17_job(recordings, recordings / "mot17/peer_results", "Lif_T")))
+
+
+def test_a_peers_results_on_truth_without_classes(recordings, tmp_path):
+    place = recordings / "motmetrics_tud/TUD-Campus"
+    (tmp_path / "peer").mkdir()
+    shutil.copy(place / "test.txt", tmp_path / "peer/TUD-Campus.txt")
+    job = mot17_job(recordings, tmp_path, "peer") | {
+        "truth": str(place.parent),
+        "lengths": {"TUD-Campus": 71},
+        "benchmark": "MOT15",
+        "truth_file": "gt.txt",
+    }
+    assert_equal(evaluate_mot(place / "test.txt", place / "gt.txt"), judged("mot", job)["TUD-Campus"])
+
+
+def mot17_job(recordings, results, tracker):
+    return {
+        "truth": str(recordings / "mot17/train"),
+        "results": str(results),
+        "tracker": tracker,
+        "lengths": MOT17,
+        "benchmark": "MOT17",
+        "truth_file": "gt/gt.txt",
+    }
+
+
+def random_ids(random, frames, people, gaps):
+    """Ids of each frame: everyone has a life, with gaps."""
+    lives = np.sort(random.integers(0, frames + 1, (people, 2)), axis=1)
+    there = [(lives[:, 0] <= t) & (t < lives[:, 1]) & (random.random(people) > gaps) for t in range(frames)]
+    return [random.permutation(np.flatnonzero(now)) for now in there]
+
+
+def random_sequence(number):
+    """A small sequence: some have no truth or no results, some score on thresholds and tie, in some ids mean much."""
+    random = np.random.default_rng(number)
+    frames, people = int(random.integers(0, 25)), int(random.integers(1, 7))
+    truth = random_ids(random, frames, people if number % 12 else 0, 0.2)
+    said = random_ids(random, frames, people + 2 if number % 12 != 6 else 0, 0.3)
+    step = 0.05 if number % 2 else 1e-9
+    similarities = []
+    for there, found in zip(truth, said, strict=True):
+        alike = random.beta(0.7, 0.7, (len(there), len(found)))
+        if number % 3:
+            alike = np.where(there[:, None] == found, 1 - 0.6 * alike, 0.7 * alike)
+        similarities.append(np.minimum(1, np.round(alike / step) * step))
+    return Sequence(tuple(truth), tuple(said), tuple(similarities))
+
+
+def test_random_sequences_alone_and_combined():
+    sequences = {f"{number}": random_sequence(number) for number in range(300)}
+    assert sum(not sum(map(len, one.truth)) for one in sequences.values()) >= 20
+    assert sum(not sum(map(len, one.said)) for one in sequences.values()) >= 20
+    assert sum(any(not len(t) for t in one.truth) for one in sequences.values()) >= 100
+    job = {name: [[a.tolist() for a in frame] for frame in sequence] for name, sequence in sequences.items()}
+    ours = {name: scored(sequence) for name, sequence in sequences.items()}
+    assert_all_equal(ours, judged("similarities", job))
+
+
+@pytest.mark.parametrize("kind", ["floor", "boxes"])
+def test_a_run_over_seven_real_cameras_each_alone_and_strung_into_one_sequence(recordings, kind):
+    truth, run, job = crossing(recordings, kind)
+    ours, theirs = score_run(run, truth, Rules()), judged(kind, job)
+    for name, camera in ours.cameras.items():
+        scores = getattr(camera, kind)
+        assert_equal(scores, theirs[name], name)
+        assert 0.3 < scores.hota.score < 0.9
+    if kind == "floor":
+        assert_equal(ours.identities.scores, theirs["strung"], "strung")
+        assert 0.3 < ours.identities.scores.identity.idf1 < 0.9
