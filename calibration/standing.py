@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 CELL_M = 0.12
-FIRST_LOOKS = 8  # of a cell: these are averaged, later ones only nudge
+FIRST_LOOKS = 15  # of a cell: these are averaged, later ones only nudge
 UP_M, DOWN_M = 0.004, 0.0017  # a nudge; what is there in 3 looks of 10 stays (the 0.7 quantile)
-HIGHEST_M = (
-    1.1  # furniture that is taller does not look like a person, and a person who waits should stay one
-)
+HIGHEST_M = 0.9  # taller furniture looks less like a person, and who sits or waits should stay one
 SIDE_CELLS = 160
 
 
@@ -26,6 +24,11 @@ class Standing:
     corner_m: NDArray[np.float64]  # (2,), x and y of the first cell's lower corner
     heights_m: NDArray[np.float32]  # (rows, columns), rows along y
     looks: NDArray[np.int32]  # (rows, columns), how often each cell has been seen
+
+    @property
+    def known_m(self) -> NDArray[np.float32]:
+        """The heights of the cells that have been seen often enough, 0 elsewhere."""
+        return np.where(self.looks >= FIRST_LOOKS, self.heights_m, np.float32(0))
 
     def after(self, points_m: NDArray[np.float64]) -> Standing:
         """After one more look: points (n, 3) on the floor and above it."""

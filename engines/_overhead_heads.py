@@ -13,9 +13,11 @@ HEAD_M = 0.12  # below the crown by this much, a head is as wide as it gets, and
 RING_M = 0.28  # around a head there is nothing as high: beside it shoulders, before and behind it air
 BODY_M = 0.65  # shoulders, chest and back lie less than this below the crown
 REACH_M = 0.45  # and this far around it at most
+LIMB_M, LIMB_SHARE = 0.55, 0.78  # a hand reaches so far, and no higher than this share of its owner
 FAR_M = 0.50  # what is as high further off is no body's
 DIRECTIONS = 16
 TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
+DOUBTFUL = 0.45  # somebody who is followed may stand still for as long as they like; nobody begins there
 STANDS_M = 0.35  # lower things are no seat and no table
 ABOVE_M = 0.40  # whoever leans over a table rises above it by more
 
@@ -41,8 +43,8 @@ def _drops(plan: Array, row: float, column: float, level: float, radius_cells: f
 
 @kernel
 def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array:
-    """Of every peak, rows (n, 4): row and column of its head's middle, its height, and how like a person it is,
-    0 to 1.
+    """Of every peak, rows (n, 5): row and column of its head's middle, its height, how like a person it is, 0 to
+    1, and how like one if somebody stands beside it, whose hand, bag or trolley it might be.
     """
     rows, columns = plan.shape
     n, cell_m2 = len(peaks), cell_m * cell_m
@@ -54,18 +56,20 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array
             if k >= 0 and plan[r, c] >= tops[k] - HEAD_M:
                 sums[k] += np.array([1.0, r, c, r * r, c * c, r * c])
     body, far = _below(plan, slopes, sums, tops, cell_m)
-    out = np.zeros((n, 4), np.float32)
+    out = np.zeros((n, 5), np.float32)
     for k in range(n):
         row, column = sums[k, 1] / sums[k, 0], sums[k, 2] / sums[k, 0]
         area = sums[k, 0] * cell_m2
         narrow_m, wide_m = _sides(sums[k], cell_m)
         drop = _drops(plan, row, column, tops[k] - HEAD_M, RING_M / cell_m)
         bulk = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
-        score = _ramp(area, 0.006, 0.014) * _ramp(area, 0.14, 0.10)
-        score *= _ramp(narrow_m, 0.07, 0.11) * _ramp(wide_m, 0.70, 0.55) * _ramp(drop, 0.45, 0.75)
-        score *= _ramp(bulk, 0.012, 0.035) * _ramp(bulk, 0.85, 0.65) * _ramp(far[k] * cell_m2, 0.35, 0.20)
+        score = _ramp(area, 0.006, 0.014) * _ramp(area, 0.20, 0.15)
+        score *= _ramp(narrow_m, 0.08, 0.12) * _ramp(wide_m, 0.70, 0.55) * _ramp(drop, 0.45, 0.75)
+        score *= _ramp(bulk, 0.008, 0.022) * _ramp(bulk, 0.60, 0.42) * _ramp(far[k] * cell_m2, 0.35, 0.20)
         score *= _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)
+        strict = _ramp(drop, 0.70, 0.90) * _ramp(bulk, 0.025, 0.05) * _ramp(wide_m, 0.46, 0.36)
         out[k, 0], out[k, 1], out[k, 2], out[k, 3] = row, column, tops[k], score
+        out[k, 4] = score * strict * _ramp(narrow_m, 0.12, 0.16)
     return out
 
 
@@ -105,7 +109,7 @@ def _sides(sums: Array, cell_m: float) -> tuple[float, float]:
 def on_furniture(
     heads: Array, standing_m: Array, first_row: float, first_column: float, ratio: float
 ) -> Array:
-    """The heads again, without a score for what hardly rises above what always stands there. A cell of the plan
+    """The heads again, with a low score for what hardly rises above what always stands there. A cell of the plan
     is `ratio` cells of `standing_m`, whose first one lies at the given place in the plan.
     """
     out = heads.copy()
@@ -118,25 +122,27 @@ def on_furniture(
                 if 0 <= r < rows and 0 <= c < columns:
                     highest = max(highest, standing_m[r, c])
         if highest > STANDS_M and heads[k, 2] < highest + ABOVE_M:
-            out[k, 3] = 0
+            out[k, 3:] = np.minimum(out[k, 3:], DOUBTFUL)
     return out
 
 
 @kernel
 def kept_of(heads: Array, min_score: float, apart_m: float, cell_m: float) -> Labels:
-    """The people among the heads, best first: no two nearer than `apart_m`, and no limb of one that is higher."""
-    order = np.argsort(-heads[:, 3], kind="mergesort")
+    """The people among the heads, tallest first: no two nearer than `apart_m`, and no limb of a taller one. Their
+    scores are then what they were taken for.
+    """
     kept = np.empty(len(heads), np.int32)
     n = 0
-    for k in order:
-        if heads[k, 3] < min_score:
-            break
-        alone = True
+    for k in np.argsort(-heads[:, 2], kind="mergesort"):
+        score, alone = heads[k, 3], True
         for i in range(n):
             other = heads[kept[i]]
             away = cell_m * np.sqrt((heads[k, 0] - other[0]) ** 2 + (heads[k, 1] - other[1]) ** 2)
             alone = alone and away >= apart_m
-        if alone:
+            if away < LIMB_M and heads[k, 2] < LIMB_SHARE * other[2]:
+                score = heads[k, 4]
+        if alone and score >= min_score:
+            heads[k, 3] = score
             kept[n] = k
             n += 1
     return kept[:n]

@@ -12,6 +12,7 @@ from engines._overhead_plan import Array, kernel
 STEP_PX = 4
 MIN_RIM_M = 0.8  # lower than this above the floor no head is missing
 PERSON_RIM = 0.65  # of the rim of a hole is somebody
+NEAR_M, NEAR_RIM = 0.6, 0.3  # so near to the camera what is missing is nearer still, with floor behind it
 CROWN_M = 0.12  # above most of the rim
 MIN_AREA_M2, MAX_AREA_M2 = 0.006, 0.12
 
@@ -37,7 +38,7 @@ def points_in_holes(
         ):
             continue
         seen[start // columns, start % columns] = True
-        stack[0], filled, size, around = start, 1, 0, 0
+        stack[0], filled, size, around, nearest = start, 1, 0, 0, np.inf
         while size < filled:  # the stack stays: it is the list of the hole's cells
             r, c = stack[size] // columns, stack[size] % columns
             size += 1
@@ -51,11 +52,12 @@ def points_in_holes(
                         depth, i * STEP_PX, j * STEP_PX, scale_m, world_from_pixel, origin_m
                     )
                     around += 1
+                    nearest = min(nearest, depth[i * STEP_PX, j * STEP_PX] * scale_m)
                 elif not seen[i, j]:
                     seen[i, j] = True
                     stack[filled] = i * columns + j
                     filled += 1
-        height = _crown(rim[:around])
+        height = _crown(rim[:around], nearest)
         if height == 0:
             continue
         first, area = n, 0.0
@@ -93,8 +95,9 @@ def _height(
 
 
 @kernel
-def _crown(rim: Array) -> float:
+def _crown(rim: Array, nearest_m: float) -> float:
     """How high the head must be that is missing inside this rim; 0 if none is."""
-    if len(rim) == 0 or np.mean(rim > MIN_RIM_M) < PERSON_RIM:
+    if len(rim) == 0 or np.mean(rim > MIN_RIM_M) < (NEAR_RIM if nearest_m < NEAR_M else PERSON_RIM):
         return 0.0
-    return float(np.sort(rim)[int(0.75 * (len(rim) - 1))] + CROWN_M)
+    somebody = np.sort(rim[rim > MIN_RIM_M])
+    return float(somebody[int(0.75 * (len(somebody) - 1))] + CROWN_M)

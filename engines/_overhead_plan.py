@@ -20,6 +20,8 @@ Labels = NDArray[np.int32]
 TOP_M = 0.08  # a cell's height is the mean of what lies this close below its highest point
 SAME_M = 0.15  # neighbouring cells further apart in height are of two surfaces
 MARGIN_CELLS = 8  # empty cells around the points, so that no kernel looks over the edge
+FAR_DROP_M = 0.03
+SPIKE_M = 0.06
 LEVEL_M = 0.005  # how finely heights are sorted
 
 
@@ -118,6 +120,23 @@ def smoothed(plan: Array) -> Array:
 
 
 @kernel
+def without_spikes(plan: Array) -> Array:
+    """The plan without what is narrower than three cells and stands out by more than `SPIKE_M`: poles, bars and
+    false matches (a morphological opening).
+    """
+    rows, columns = plan.shape
+    low, out = np.zeros_like(plan), plan.copy()
+    for r in range(1, rows - 1):
+        for c in range(1, columns - 1):
+            low[r, c] = plan[r - 1 : r + 2, c - 1 : c + 2].min()
+    for r in range(1, rows - 1):
+        for c in range(1, columns - 1):
+            if plan[r, c] > 0:
+                out[r, c] = min(plan[r, c], low[r - 1 : r + 2, c - 1 : c + 2].max() + SPIKE_M)
+    return out
+
+
+@kernel
 def _find(parent: Labels, cell: int) -> int:
     while parent[cell] != cell:
         parent[cell] = parent[parent[cell]]
@@ -146,11 +165,14 @@ def _highest_first(plan: Array, min_height_m: float) -> Labels:
 
 
 @kernel
-def peaks_of(plan: Array, min_height_m: float, min_drop_m: float) -> tuple[Labels, Labels]:
+def peaks_of(
+    plan: Array, min_height_m: float, min_drop_m: float, apart_cells: float
+) -> tuple[Labels, Labels]:
     """The cells (n,) of the peaks, highest first, and for every cell the number of its peak, -1 for none.
 
     As if the plan rose out of water: a peak that meets a higher one before it stands out by `min_drop_m`
-    becomes part of it, else each keeps its own slopes (watershed with topological persistence).
+    becomes part of it, else each keeps its own slopes (watershed with topological persistence). Where two are
+    further apart than a head is wide, `FAR_DROP_M` is enough.
     """
     rows, columns = plan.shape
     flat = plan.ravel()
@@ -171,7 +193,11 @@ def peaks_of(plan: Array, min_height_m: float, min_drop_m: float) -> tuple[Label
                     highest = root
                 elif root != highest:
                     low, highest = (root, highest) if flat[root] <= flat[highest] else (highest, root)
-                    if flat[low] - flat[cell] < min_drop_m:
+                    away = (low // columns - highest // columns) ** 2 + (
+                        low % columns - highest % columns
+                    ) ** 2
+                    enough = min_drop_m if away < apart_cells * apart_cells else FAR_DROP_M
+                    if flat[low] - flat[cell] < enough:
                         parent[low] = highest
         peak[cell] = cell if uphill < 0 else peak[uphill]
         if uphill < 0:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engines._overhead_heads import boxes_of, heads_of, kept_of, on_furniture
 from engines._overhead_holes import points_in_holes
-from engines._overhead_plan import peaks_of, plan_of, points_above_floor, smoothed
+from engines._overhead_plan import peaks_of, plan_of, points_above_floor, smoothed, without_spikes
 
 Array = NDArray[np.float32]
 HEAD_SIDE_M = 0.02  # of a head seen under 45 degrees, the middle of what is seen is this far from its own
@@ -57,8 +57,9 @@ class OverheadDepth:
             return _nobody()
         points = np.concatenate([points, points_in_holes(depth, depth_scale_m, world_from_pixel, origin_m)])
         x_min, y_min, plan, cells = plan_of(points, self.cell_m, self.max_height_m)
-        plan = smoothed(plan)
-        peaks, slopes = peaks_of(plan, 0.5 * self.min_height_m, self.min_drop_m)
+        plan = without_spikes(smoothed(plan))
+        apart = self.min_apart_m / self.cell_m
+        peaks, slopes = peaks_of(plan, 0.5 * self.min_height_m, self.min_drop_m, apart)
         if not len(peaks):
             return _nobody()
         heads = heads_of(plan, peaks, slopes, self.cell_m)

@@ -63,13 +63,15 @@ class GraphFile:
             raise ConfigError(_in_file(path, error)) from error
         return made
 
-    def graph(self, cameras: Mapping[str, Any] | None = None, extra: Mapping[str, Any] = NOTHING) -> Graph:
-        """The graph, checked; `cameras` may take the place of those in the file, and `extra` nodes be added."""
+    def graph(
+        self, cameras: Mapping[str, Any] | None = None, stages: Mapping[str, Any] | None = None
+    ) -> Graph:
+        """The graph, checked; other cameras and stages may take the place of those in the file."""
         sources = self.cameras if cameras is None else cameras
         nodes = [self._source(id, entry) for id, entry in sources.items()]
         nodes += [
             self._stage(id, entry, tuple(f"{CAMERAS}.{id}" for id in sources))
-            for id, entry in {**self.stages, **extra}.items()
+            for id, entry in (self.stages if stages is None else stages).items()
         ]
         return Graph(nodes)
 

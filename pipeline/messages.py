@@ -265,6 +265,10 @@ class Floor:
     vy_m_s: float
 
 
+Decision = Literal["new", "match", "rematch", "none"]
+IdentityKind = Literal["appeared", "observed", "lost", "reappeared", "expired"]
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Why a tracklet got its identity."""
@@ -272,7 +276,7 @@ class Match:
     model_id: str
     engine_sha256: str
     dimension: int
-    decision: Literal["new", "match", "rematch", "none"]
+    decision: Decision
     votes: int
     gallery_size: int
     score: float | None = None
@@ -308,7 +312,7 @@ class TrackletEvent:
 class IdentityEvent:
     """Published: a person across cameras."""
 
-    kind: Literal["appeared", "observed", "lost", "reappeared", "expired"]
+    kind: IdentityKind
     identity_id: str
     state: Literal["tentative", "confirmed", "contested", "lost"]
     tracklet_id: str

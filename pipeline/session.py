@@ -4,13 +4,17 @@ published, the ledger checked.
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
+from types import FrameType
 from typing import Any
 
 from configs.build import ConfigError
@@ -26,6 +30,8 @@ from pipeline.run import Run
 from pipeline.watch import Row, unbalanced
 
 EXECUTORS = {"threads": threads.run, "inline": inline.run}
+INTERRUPTED, STOPS_WITHIN_S = 130, 10.0
+RECORD = "record"
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,13 @@ class Choices:
 
     replay: Path | None = None
     simulate: Mapping[str, Any] | None = None
+    cameras: Sequence[str] | None = None  # of the graph's, or all of them
+    record: Path | None = None  # record the cameras there, and do nothing else
+    seconds: float | None = None  # and then stop
     speed: float = 0.0
     executor: str = "threads"
     positions: bool = False
-    portraits: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict)  # more stages, by node
+    is_drawn: bool = False
 
     def __post_init__(self) -> None:
         if self.replay and self.simulate is not None:
@@ -54,7 +62,7 @@ class Session:
     file: GraphFile
     choices: Choices
     folder: Path
-    report: Report = field(default_factory=Report)
+    report: Report = field(init=False)
     run: Run = field(init=False)
     graph: Graph = field(init=False)
     _publishers: dict[str, Publisher] = field(init=False)
@@ -62,36 +70,49 @@ class Session:
     _closing: ExitStack = field(default_factory=ExitStack, init=False)
 
     def __post_init__(self) -> None:
+        more = {"log": {"positions": True}} if self.choices.positions else {}
         self._cameras = _cameras(self.file, self.choices)
         self.graph = _graph(self.file, self.choices, self._cameras)
-        self._publishers = self.file.publishers(
-            {"log": {"positions": True}} if self.choices.positions else {}
-        )
+        self._publishers = {} if self.choices.record else self.file.publishers(more)
+        self.report = Report(self.choices.is_drawn)
         self.run = Run(self._take, speed=self.choices.speed, opened=self._open)
+
+    @property
+    def camera_ids(self) -> list[str]:
+        """The cameras of this run."""
+        return list(self._cameras)
 
     @property
     def is_live(self) -> bool:
         """Whether a camera of this run cannot be asked to wait."""
         return any(node.is_live for node in self.graph.sources)
 
-    def conduct(self) -> None:
-        """Run to the end, and publish what comes of it."""
-        with self._closing:
+    def conduct(self, say: Callable[[str], None]) -> int:
+        """Run to the end, publish what comes of it, say what went wrong, and give the exit status."""
+        with self._closing, _signals(self.run, say):
             EXECUTORS[self.choices.executor](self.graph, self.run)
             stopped = "asked to stop" if self.run.is_finishing else "at its end"
             self._take(SystemEvent("graph_stopped", "", time.time_ns(), stopped))
+        unbalanced_ = unbalanced(self.ledger(), self.graph)
+        for sentence in unbalanced_:
+            say(f"the ledger does not balance: {sentence}")
+        lost = self._lost()
+        for gap in lost:
+            say(f"{gap.camera_id}: {gap.detail}")
+        if unbalanced_:
+            return 1
+        if lost:
+            return 3
+        return INTERRUPTED if self.run.is_finishing and not self.is_live else 0
 
     def ledger(self) -> list[Row]:
         """What became of every frame."""
         return self.run.watch.ledger(self.graph)
 
-    def unbalanced(self) -> list[str]:
-        """What in the ledger does not add up, a sentence each."""
-        return unbalanced(self.ledger(), self.graph)
-
-    def lost(self) -> list[SystemEvent]:
-        """What of the recordings could not be read."""
-        return [] if self.is_live else [event for event in self.report.system if event.kind == "gap"]
+    def _lost(self) -> list[SystemEvent]:
+        """What could not be read of recordings, or not be recorded; a live camera drops as it must."""
+        gaps = [event for event in self.report.system if event.kind == "gap"]
+        return gaps if self.choices.record or not self.is_live else []
 
     def _open(self) -> None:
         """Every stage is open: from here on files are written."""
@@ -108,6 +129,10 @@ class Session:
             self._closing.callback(publisher.close)
             publisher.open(self.folder, Envelopes(origin))
         self._take(SystemEvent("graph_started", "", time.time_ns(), self.file.path.stem))
+        if self.choices.seconds is not None:
+            timer = threading.Timer(self.choices.seconds, self.run.finish)
+            timer.daemon = True
+            timer.start()
 
     def _take(self, message: Message) -> None:
         event: Event = message  # type: ignore[assignment]  # a checked graph gives nothing else
@@ -125,22 +150,41 @@ class Session:
 
 
 def _cameras(file: GraphFile, choices: Choices) -> Mapping[str, Any]:
+    cameras = {id: file.cameras[id] for id in choices.cameras or file.cameras}
     if choices.replay:
-        return replayed(file.cameras, choices.replay)
+        return replayed(cameras, choices.replay)
     if choices.simulate is not None:
-        return simulated(file.cameras, choices.simulate)
-    return file.cameras
+        return simulated(cameras, choices.simulate)
+    return cameras
 
 
 def _graph(file: GraphFile, choices: Choices, cameras: Mapping[str, Any]) -> Graph:
-    extra = dict(choices.extra)
-    if choices.portraits:
-        tracklets = [node.id for node in file.graph(cameras).nodes if Tracklet in node.gives]
-        if tracklets:
-            extra["portraits"] = {"stage": "view", "from": tracklets}
-    return file.graph(cameras, extra)
+    if choices.record:
+        settings = {"out": str(choices.record), "seconds": choices.seconds}
+        return file.graph(cameras, {RECORD: {"stage": "record", "from": CAMERAS, **settings}})
+    if not choices.is_drawn:
+        return file.graph(cameras)
+    tracklets = [node.id for node in file.graph(cameras).nodes if Tracklet in node.gives]
+    shown = {"portraits": {"stage": "view", "from": tracklets}} if tracklets else {}
+    return file.graph(cameras, {**file.stages, **shown})
 
 
-def every(cameras: Mapping[str, Any]) -> list[str]:
-    """All cameras, as a `from` names them."""
-    return [f"{CAMERAS}.{id}" for id in cameras]
+@contextmanager
+def _signals(run: Run, say: Callable[[str], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM lets what is in flight finish; a second one, or ten seconds, ends at once."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if run.is_finishing:
+            raise KeyboardInterrupt
+        say("finishing what is in flight; Ctrl-C again ends at once")
+        run.finish()
+        timer = threading.Timer(STOPS_WITHIN_S, os.kill, (os.getpid(), signal.SIGINT))
+        timer.daemon = True
+        timer.start()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -33,7 +33,7 @@ class Detect(Stage[Frame, Detections]):
             return
         depth = decoded(frame.depth)
         stands = view.standing
-        standing = None if stands is None else (stands.heights_m, stands.corner_m, CELL_M)
+        standing = None if stands is None else (stands.known_m, stands.corner_m, CELL_M)
         geometry = (frame.depth_scale_m, view.world_from_pixel, view.pose.translation_m)
         yield Detections(replace(frame, depth=depth), *self.detector(depth, *geometry, standing))
 

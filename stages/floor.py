@@ -18,7 +18,8 @@ from pipeline.stage import Memory, Stage
 LOOK_S = 0.2
 POOLED = 6  # looks: people walk on, the floor stays
 SURE = 0.2  # of a whole picture: with so much floor in it, one look is enough
-LATEST = 4  # looks, and then what there is of a floor has to do
+AGREE = 3.0  # times as far apart as a floor that has moved
+QUIET = 0.008  # 1/m: with more noise than this, looks have to agree
 MOVED_M, MOVED_DEG = 0.03, 1.0
 
 
@@ -72,7 +73,7 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
         self._standing, self._is_lost = snapshot["standing"], snapshot["lost"]
 
     def _look(self, frame: Frame, picture: Samples) -> Iterator[SystemEvent]:
-        settled = len(self._pictures) == POOLED
+        settled = self._plane is not None and len(self._pictures) == POOLED
         if not settled or frame.captured_ns - self._fitted_ns >= self.again_s * 1e9:
             self._fitted_ns = frame.captured_ns
             self._pictures = [*self._pictures, picture][-POOLED:]
@@ -90,15 +91,26 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
             yield from self._missed(frame, error)
             return
         if self._plane is None:
-            if plane.on < SURE * SAMPLES * len(self._pictures) and len(self._pictures) < LATEST:
+            is_sure = plane.on >= SURE * SAMPLES * len(self._pictures) and plane.noise < QUIET
+            if not is_sure and not self._agreed():
                 return
             yield self._said("floor_found", frame, plane)
-        elif settled:
-            if not _moved(self._plane, plane):
-                return
+        elif _moved(self._plane, plane):
             self._standing = None
             yield self._said("floor_moved", frame, plane)
+        elif settled:
+            return
         self._plane, self._is_lost = plane, False
+
+    def _agreed(self) -> bool:
+        """Whether what little floor there was is the same in every other look as in the rest."""
+        if len(self._pictures) < POOLED:
+            return False
+        try:
+            some, others = (find_floor(self._pictures[i::2], self.max_tilt_deg) for i in (0, 1))
+        except ValueError:
+            return False
+        return not _moved(some, others, AGREE)
 
     def _missed(self, frame: Frame, error: ValueError) -> Iterator[SystemEvent]:
         if not self._is_lost:
@@ -120,6 +132,7 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
         return self._views[1]
 
 
-def _moved(before: FloorPlane, now: FloorPlane) -> bool:
+def _moved(before: FloorPlane, now: FloorPlane, tolerance: float = 1.0) -> bool:
     turned = np.degrees(np.arccos(np.clip(before.normal @ now.normal, -1.0, 1.0)))
-    return bool(abs(now.height_m - before.height_m) > MOVED_M or turned > MOVED_DEG)
+    away_m = abs(now.height_m - before.height_m)
+    return bool(away_m > tolerance * MOVED_M or turned > tolerance * MOVED_DEG)

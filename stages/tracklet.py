@@ -25,15 +25,18 @@ from stages._crops import covered, crops_of
 
 Given = Tracklet | TrackletEvent | Positions
 LOOKED = "looked"
+MIN_SIGHTINGS = 3
+MIN_SHARE = 0.5  # of the frames since the first
 
 
 @dataclass
 class Collect(Stage[Tracks, Given]):
-    """Opens a tracklet where a track begins and closes it `max_gap_s` after it was last seen. Between, it gives
-    at most one crop every `crop_every_s`, the best of those taken since the last.
+    """Opens a tracklet once a track has been seen for `min_seen_s`, and closes it `max_gap_s` after it was last
+    seen. Between, it gives at most one crop every `crop_every_s`, the best of those taken since the last.
     """
 
     memory: ClassVar[Memory] = Memory.CAMERA
+    min_seen_s: float = 0.2  # in three frames, and in half of them: what flickers is nobody
     max_gap_s: float = 1.0
     look_every_s: float = 0.35  # how often crops are taken: only then is a frame's colour decoded
     crop_every_s: float = 1.0
@@ -44,6 +47,9 @@ class Collect(Stage[Tracks, Given]):
         default_factory=Keyed, init=False
     )  # by track; with the crop to be given next
     _given: Keyed[tuple[int, int, int]] = field(default_factory=Keyed, init=False)  # see _Given
+    _seen: Keyed[tuple[int, int]] = field(
+        default_factory=Keyed, init=False
+    )  # frames, and the first one's index
     _times_ns: Keyed[int] = field(default_factory=Keyed, init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +70,9 @@ class Collect(Stage[Tracks, Given]):
             tracklet = _seen(tracks, row, 1.0 - float(hidden[row]), known or self._begun(tracks, row))
             tracklet = replace(tracklet, crops=_better(tracklet.crops, crops.get(id)))
             self._open.put(id, tracklet)
-            yield from self._due(id, tracklet) if known else self._opened(id, tracklet)
+            count, first = self._seen.get(id) or (0, tracks.frame.index)
+            self._seen.put(id, (count + 1, first))
+            yield from self._due(id, tracklet) if self._given.get(id) else self._opened(id, tracklet)
         yield self._positions(tracks)
 
     def finish(self) -> Iterator[Given]:
@@ -116,8 +124,15 @@ class Collect(Stage[Tracks, Given]):
         return {ids[row]: crop for row, crop in zip(wanted, crops, strict=True)}
 
     def _opened(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
-        self._given.put(id, (0, tracklet.opened_ns, tracklet.opened_ns))
-        yield replace(tracklet, crops=())
+        """Opens it, if it has been seen for long enough."""
+        seen_s = (tracklet.seen_ns - tracklet.opened_ns) / 1e9
+        count, first = self._seen.get(id) or (0, 0)
+        if seen_s < self.min_seen_s or count < max(
+            MIN_SIGHTINGS, MIN_SHARE * (tracklet.frame_index - first + 1)
+        ):
+            return
+        self._given.put(id, (0, tracklet.opened_ns, tracklet.seen_ns))
+        yield replace(tracklet, phase="opened", crops=())
         yield _event("opened", tracklet)
 
     def _due(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
@@ -134,10 +149,12 @@ class Collect(Stage[Tracks, Given]):
         self._given.put(id, (count, crop_ns, event_ns))
 
     def _closed(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
-        self._open.delete(id)
-        self._given.delete(id)
-        yield replace(tracklet, phase="closed")
-        yield _event("closed", tracklet)
+        was_opened = self._given.get(id) is not None
+        for kept in (self._open, self._given, self._seen):
+            kept.delete(id)
+        if was_opened:
+            yield replace(tracklet, phase="closed")
+            yield _event("closed", tracklet)
 
     def _positions(self, tracks: Tracks) -> Positions:
         frame = tracks.frame

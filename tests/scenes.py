@@ -45,14 +45,14 @@ class Box:
 
 def person(x, y, height=1.72, turn_deg=0.0):
     """Head, shoulders, trunk, arms and legs; shoulders lie along `turn_deg`."""
-    s = height / 1.75
+    s, head = height / 1.75, max(height / 1.75, 0.88)  # a child's head is almost as large as its parents'
     side = np.array([np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))])
 
     def at(off, z):
         return (x + off * side[0], y + off * side[1], z * height)
 
     return [
-        Ball(at(0, 1.0 - 0.12 / 1.75), (0.075 * s, 0.095 * s, 0.12 * s), turn_deg),
+        Ball(at(0, 1.0 - 0.12 * head / height), (0.075 * head, 0.095 * head, 0.12 * head), turn_deg),
         Ball(at(0, 0.80), (0.21 * s, 0.11 * s, 0.07 * s), turn_deg),
         Ball(at(0, 0.64), (0.165 * s, 0.115 * s, 0.32 * s), turn_deg),
         *(Ball(at(off * s, 0.60), (0.05, 0.05, 0.30 * s), turn_deg) for off in (-0.22, 0.22)),

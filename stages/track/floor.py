@@ -19,10 +19,13 @@ FAR = 1e6  # a cost that stands for never
 LOW_M = 1.45  # what is no taller may be furniture
 WALKED_M = 0.4  # further than a thing seems to move
 WALKS_M_S = 0.25
+UNKNOWN_S = 3.0  # at first nobody knows what stands there
 THING_S = 1.5  # what is low and has not walked by then is a thing
 THING_M = 0.4  # how far around a thing another one is no wonder
 THING_LASTS_S = 60.0
 YOUNG_S, YOUNG_MISSED_S = 0.3, 0.35  # who has only just been seen is not expected for long
+STEADY_S, STEADY, FLICKER = 0.7, 0.8, 0.45  # seen in most frames; seen in less than half of them
+SLACK_M = 0.2  # between two measurements of one who does not move
 BORDER = 0.02  # of the picture
 
 
@@ -36,6 +39,7 @@ class _People:
     born_ns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     seen_ns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     score: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # of their detections, of late
+    steadiness: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # share of frames, of late
     has_walked: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     is_doubted: NDArray[np.bool_] = field(
         default_factory=lambda: np.empty(0, np.bool_)
@@ -63,7 +67,7 @@ class Floor(Stage[Detections, Tracks]):
     noise_m: float = 0.05  # of a detection's floor point
     acceleration_m_s2: float = 2.0
     max_speed_m_s: float = 3.5
-    min_new_score: float = 0.5  # a weaker detection continues a track, but begins none
+    min_new_score: float = 0.5  # a weaker detection continues the track of who has walked, but begins none
     _people: _People = field(default_factory=_People, init=False)
     _things: NDArray[np.float64] = field(
         default_factory=lambda: np.empty((0, 3)), init=False
@@ -71,6 +75,7 @@ class Floor(Stage[Detections, Tracks]):
     _first_ns: int = field(default=-1, init=False)
     _next_id: int = field(default=0, init=False)
     _now_ns: int = field(default=-1, init=False)
+    _passed_s: float = field(default=0.0, init=False)  # since the frame before
 
     def __post_init__(self) -> None:
         for name in ("max_missed_s", "noise_m", "acceleration_m_s2", "max_speed_m_s"):
@@ -109,6 +114,8 @@ class Floor(Stage[Detections, Tracks]):
         """Expect everyone where they should be now, and no longer those who were not seen for too long."""
         passed_s = max(0.0, (now_ns - self._now_ns) / 1e9) if self._now_ns >= 0 else 0.0
         self._people.motion = self._people.motion.after(passed_s, self.acceleration_m_s2)
+        self._people.steadiness = self._people.steadiness * np.exp(-passed_s / STEADY_S)
+        self._passed_s = passed_s
         known_for_ns = self._people.seen_ns - self._people.born_ns
         patience_ns = np.where(known_for_ns < YOUNG_S * 1e9, YOUNG_MISSED_S, self.max_missed_s) * 1e9
         self._people = self._people[now_ns - self._people.seen_ns <= patience_ns]
@@ -122,7 +129,10 @@ class Floor(Stage[Detections, Tracks]):
         cost = motion.distances2(floor_m, heights_m, self.noise_m)
         away_m = np.linalg.norm(motion.position_m[:, None] - floor_m[None], axis=2)
         unseen_s = (now_ns - self._people.seen_ns) / 1e9
-        cost[(cost > GATE) | (away_m > 0.3 + self.max_speed_m_s * unseen_s[:, None])] = FAR
+        too_far = away_m > SLACK_M + self.max_speed_m_s * unseen_s[:, None]
+        sure = self._people.has_walked & (self._people.steadiness > STEADY)
+        unlikely = (detections.scores < self.min_new_score)[None] & ~sure[:, None]
+        cost[(cost > GATE) | too_far | unlikely] = FAR
         rows, columns = linear_sum_assignment(cost)
         possible = cost[rows, columns] < FAR
         rows, columns = rows[possible], columns[possible]
@@ -130,6 +140,7 @@ class Floor(Stage[Detections, Tracks]):
         people.motion = motion.given(rows, floor_m[columns], heights_m[columns], self.noise_m)
         people.seen_ns[rows] = now_ns
         people.score[rows] += 0.2 * (detections.scores[columns] - people.score[rows])
+        people.steadiness[rows] += 1.0 - np.exp(-self._passed_s / STEADY_S)
         return rows, columns
 
     def _begin(self, detections: Detections, now_ns: int) -> None:
@@ -141,18 +152,11 @@ class Floor(Stage[Detections, Tracks]):
         ids = np.arange(self._next_id, self._next_id + n)
         times = np.full(n, now_ns)
         known = np.linalg.norm(motion.position_m[:, None] - self._things[None, :, :2], axis=2) < THING_M
-        doubted = known.any(axis=1) | (now_ns - self._first_ns < THING_S * 1e9) | ~_at_border(detections)
+        doubted = known.any(axis=1) | (now_ns - self._first_ns < UNKNOWN_S * 1e9) | ~_at_border(detections)
         scores = detections.scores.astype(float)
-        new = _People(
-            motion,
-            ids,
-            motion.position_m,
-            times,
-            times,
-            scores,
-            np.zeros(n, bool),
-            doubted & self._low(motion),
-        )
+        never, half = np.zeros(n, bool), np.full(n, 0.5)
+        doubted &= self._low(motion)
+        new = _People(motion, ids, motion.position_m, times, times, scores, half, never, doubted)
         self._people = self._people.with_more(new)
         self._next_id += n
 
@@ -167,7 +171,8 @@ class Floor(Stage[Detections, Tracks]):
         speed_m_s = np.linalg.norm(people.motion.velocity_m_s, axis=1)
         people.has_walked |= (away_m > WALKED_M) & (speed_m_s > WALKS_M_S)
         stood = ~people.has_walked & self._low(people.motion) & (now_ns - people.born_ns > THING_S * 1e9)
-        people.is_doubted = (people.is_doubted | stood) & ~people.has_walked
+        flickers = self._low(people.motion) & (people.steadiness < FLICKER)
+        people.is_doubted = (people.is_doubted | stood) & ~people.has_walked | flickers
         kept = self._things[now_ns - self._things[:, 2] < THING_LASTS_S * 1e9]
         for place_m in people.motion.position_m[stood]:
             kept = kept[np.linalg.norm(kept[:, :2] - place_m, axis=1) > THING_M / 2]

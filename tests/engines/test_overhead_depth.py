@@ -69,7 +69,7 @@ def test_finds_a_person_at_the_edge_of_the_picture(x):
 
 
 @pytest.mark.parametrize(("height_m", "under_m"), [(1.8, 2.3), (1.9, 2.4), (2.0, 2.4)])
-@pytest.mark.parametrize("x", [0.0, 0.2, 0.4])
+@pytest.mark.parametrize("x", [0.0, 0.15, 0.25])
 def test_finds_a_head_nearer_than_the_sensor_can_measure(height_m, under_m, x):
     assert_near(places(person(x, 0.1, height_m), view(under_m), nearest_m=0.45), [(x, 0.1)], within_m=0.1)
 
@@ -118,14 +118,13 @@ def test_the_box_holds_the_person():
     assert np.abs(boxes[0] - truth).max() <= 12
 
 
-def test_what_hardly_rises_above_furniture_is_part_of_it():
+def test_what_hardly_rises_above_furniture_is_doubtful():
     seen, thing = view(3.0), person(0.0, 0.0, 1.1)
     depth = depth_of(thing, seen, noise=NOISE)
     geometry = (depth, 0.001, seen.world_from_pixel, seen.pose.translation_m)
     stands = np.full((10, 10), 0.8, np.float32), np.array([-0.6, -0.6]), 0.12
-    assert len(find(*geometry)[1]) == 1
-    assert len(find(*geometry, stands)[1]) == 0
-    assert len(find(depth_of(person(0, 0), seen), *geometry[1:], stands)[1]) == 1
+    tall = (depth_of(person(0, 0), seen), *geometry[1:], stands)
+    assert [find(*geometry)[1] > 0.9, find(*geometry, stands)[1] < 0.5, find(*tall)[1] > 0.9] == [True] * 3
 
 
 @settings(max_examples=25, deadline=None)

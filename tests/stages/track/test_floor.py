@@ -91,7 +91,13 @@ def test_a_filter_smooths_position_and_knows_the_speed():
 def test_weak_detections_continue_a_track_and_begin_none():
     scene = Scene()
     assert scene.ids((0, 0), scores=[0.4]) == []
-    assert scene.ids((0, 0), scores=[0.9]) == scene.ids((0.1, 0), scores=[0.4]) == [0]
+    walked = [scene.ids((0.1 * i, 0), scores=[0.9]) for i in range(25)]
+    assert [walked[-1], scene.ids((2.5, 0), scores=[0.4])] == [[0], [0]]
+
+
+def test_a_weak_detection_where_nobody_has_walked_is_nobody():
+    scene = Scene()
+    assert [scene.ids((0, 0), scores=[0.9]), scene.ids((0, 0), scores=[0.4])] == [[0], []]
 
 
 def test_a_thing_that_stands_there_from_the_beginning_is_not_followed_and_a_child_that_walks_is():
@@ -105,7 +111,7 @@ def test_a_thing_that_stands_there_from_the_beginning_is_not_followed_and_a_chil
 
 def test_what_comes_in_at_the_edge_and_never_walks_is_a_thing_in_the_end():
     scene = Scene()
-    for _ in range(20):
+    for _ in range(40):
         scene.ids()
     seen = [scene.ids((1.0, 1.0, 0.9), box=AT_THE_EDGE) for _ in range(40)]
     assert seen[0] == [0]
