@@ -17,6 +17,7 @@ LIMB_M, LIMB_SHARE = 0.55, 0.78  # a hand reaches so far, and no higher than thi
 FAR_M = 0.50  # what is as high further off is no body's
 DIRECTIONS = 16
 TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
+CROWN_M, EDGE_PX, EDGE_SHARE = 0.06, 6, 0.35  # so much of a crown at the edge, and it may go on beyond
 DOUBTFUL = 0.45  # somebody who is followed may stand still for as long as they like; nobody begins there
 STANDS_M = 0.35  # lower things are no seat and no table
 ABOVE_M = 0.40  # whoever leans over a table rises above it by more
@@ -103,6 +104,27 @@ def _sides(sums: Array, cell_m: float) -> tuple[float, float]:
     return 4.0 * cell_m * np.sqrt(max(0.0, middle - off) + within), 4.0 * cell_m * np.sqrt(
         middle + off + within
     )
+
+
+@kernel
+def at_the_edge(heads: Array, points: Array, cells: Labels, slopes: Labels, edges: Labels) -> Array:
+    """The heads again, with a low score for those whose crown lies at the edge of what depth can see (left, top,
+    right, bottom in pixels): who comes in shoulder first has a head that is not in the picture yet.
+    """
+    columns, n = slopes.shape[1], len(heads)
+    crown, cut = np.zeros(n), np.zeros(n)
+    for i in range(len(points)):
+        k = slopes[cells[i] // columns, cells[i] % columns]
+        if k < 0 or points[i, 4] < heads[k, 2] - CROWN_M:
+            continue
+        u, v = points[i, 0], points[i, 1]
+        crown[k] += 1
+        cut[k] += min(u - edges[0], v - edges[1], edges[2] - u, edges[3] - v) < EDGE_PX
+    out = heads.copy()
+    for k in range(n):
+        if cut[k] > EDGE_SHARE * crown[k]:
+            out[k, 3:] = np.minimum(out[k, 3:], DOUBTFUL)
+    return out
 
 
 @kernel

@@ -31,6 +31,26 @@ def kernel(function: F) -> F:
 
 
 @kernel
+def edges_of(depth: NDArray[np.uint16]) -> Labels:
+    """Left, top, right and bottom of what depth can see, in pixels: stereo cameras are blind at one side."""
+    h, w = depth.shape
+    step = 8
+    rows, columns = np.zeros(h // step, np.int32), np.zeros(w // step, np.int32)
+    for r in range(h // step):
+        for c in range(w // step):
+            if depth[r * step, c * step]:
+                rows[r] += 1
+                columns[c] += 1
+    enough_c, enough_r = max(columns.max() // 3, 1), max(rows.max() // 3, 1)
+    seen_c, seen_r = np.nonzero(columns >= enough_c)[0], np.nonzero(rows >= enough_r)[0]
+    if len(seen_c) == 0 or len(seen_r) == 0:
+        return np.array([0, 0, w, h], np.int32)
+    last_c = w if seen_c[-1] == len(columns) - 1 else seen_c[-1] * step
+    last_r = h if seen_r[-1] == len(rows) - 1 else seen_r[-1] * step
+    return np.array([seen_c[0] * step, seen_r[0] * step, last_c, last_r], np.int32)
+
+
+@kernel
 def points_above_floor(
     depth: NDArray[np.uint16],
     scale_m: float,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines._overhead_heads import boxes_of, heads_of, kept_of, on_furniture
+from engines._overhead_heads import at_the_edge, boxes_of, heads_of, kept_of, on_furniture
 from engines._overhead_holes import points_in_holes
-from engines._overhead_plan import peaks_of, plan_of, points_above_floor, smoothed, without_spikes
+from engines._overhead_plan import edges_of, peaks_of, plan_of, points_above_floor, smoothed, without_spikes
 
 Array = NDArray[np.float32]
 HEAD_SIDE_M = 0.02  # of a head seen under 45 degrees, the middle of what is seen is this far from its own
@@ -63,6 +63,7 @@ class OverheadDepth:
         if not len(peaks):
             return _nobody()
         heads = heads_of(plan, peaks, slopes, self.cell_m)
+        heads = at_the_edge(heads, points, cells, slopes, edges_of(depth))
         if standing is not None:
             heights_m, corner_m, wide_m = standing
             first = ((corner_m[1] - y_min) / self.cell_m, (corner_m[0] - x_min) / self.cell_m)

@@ -26,6 +26,7 @@ THING_LASTS_S = 60.0
 YOUNG_S, YOUNG_MISSED_S = 0.3, 0.35  # who has only just been seen is not expected for long
 STEADY_S, STEADY, FLICKER = 0.7, 0.8, 0.45  # seen in most frames; seen in less than half of them
 SLACK_M = 0.2  # between two measurements of one who does not move
+REST_M, REST_LOWER_M = 0.8, 0.2
 BORDER = 0.02  # of the picture
 
 
@@ -91,7 +92,8 @@ class Floor(Stage[Detections, Tracks]):
         self._forget(now_ns)
         people, found = self._matched(detections, now_ns)
         unmatched = np.setdiff1d(np.arange(len(detections)), found)
-        new = unmatched[detections.scores[unmatched] >= self.min_new_score]
+        new = unmatched[(detections.scores >= self.min_new_score)[unmatched]]
+        new = new[~self._is_rest(detections[new], now_ns)]
         people = np.concatenate([people, len(self._people.ids) + np.arange(len(new))])
         self._begin(detections[new], now_ns)
         self._doubt(now_ns)
@@ -142,6 +144,13 @@ class Floor(Stage[Detections, Tracks]):
         people.score[rows] += 0.2 * (detections.scores[columns] - people.score[rows])
         people.steadiness[rows] += 1.0 - np.exp(-self._passed_s / STEADY_S)
         return rows, columns
+
+    def _is_rest(self, detections: Detections, now_ns: int) -> NDArray[np.bool_]:
+        """What is lower than somebody who was there a moment ago: what is still to be seen of them."""
+        unseen = self._people[self._people.seen_ns < now_ns].motion
+        away_m = np.linalg.norm(unseen.position_m[None] - detections.floor_m[:, None], axis=2)
+        lower = detections.heights_m[:, None] < unseen.height_m[None] - REST_LOWER_M
+        return np.asarray((lower & (away_m < REST_M)).any(axis=1))
 
     def _begin(self, detections: Detections, now_ns: int) -> None:
         n = len(detections)
