@@ -27,8 +27,8 @@ class Standing:
 
     @property
     def known_m(self) -> NDArray[np.float32]:
-        """The heights of the cells that have been seen often enough, 0 elsewhere."""
-        return np.where(self.looks >= FIRST_LOOKS, self.heights_m, np.float32(0))
+        """The heights of the cells that have been seen often enough, NaN elsewhere."""
+        return np.where(self.looks >= FIRST_LOOKS, self.heights_m, np.float32(np.nan))
 
     def after(self, points_m: NDArray[np.float64]) -> Standing:
         """After one more look: points (n, 3) on the floor and above it."""

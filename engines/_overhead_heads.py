@@ -15,10 +15,12 @@ BODY_M = 0.65  # shoulders, chest and back lie less than this below the crown
 REACH_M = 0.45  # and this far around it at most
 LIMB_M, LIMB_SHARE = 0.55, 0.78  # a hand reaches so far, and no higher than this share of its owner
 FAR_M = 0.50  # what is as high further off is no body's
+TALLER_M = 0.05
 DIRECTIONS = 16
 TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
 CROWN_M, EDGE_PX, EDGE_SHARE = 0.06, 6, 0.35  # so much of a crown at the edge, and it may go on beyond
 DOUBTFUL = 0.45  # somebody who is followed may stand still for as long as they like; nobody begins there
+LOW_M = 1.45  # what is no taller may be furniture
 STANDS_M = 0.35  # lower things are no seat and no table
 ABOVE_M = 0.40  # whoever leans over a table rises above it by more
 
@@ -30,16 +32,19 @@ def _ramp(value: float, nothing: float, all_of_it: float) -> float:
 
 
 @kernel
-def _drops(plan: Array, row: float, column: float, level: float, radius_cells: float) -> float:
-    """The share of directions in which the plan has fallen below `level` at this radius."""
-    fallen = 0
+def _drops(plan: Array, row: float, column: float, top: float, radius_cells: float) -> tuple[float, float]:
+    """The share of directions in which the plan has fallen off from `top` at this radius: of all, and of those in
+    which nobody taller stands.
+    """
+    fallen, taller = 0, 0
     for k in range(DIRECTIONS):
         angle = 2.0 * np.pi * k / DIRECTIONS
         r = int(row + 0.5 + radius_cells * np.sin(angle))
         c = int(column + 0.5 + radius_cells * np.cos(angle))
         inside = 0 <= r < plan.shape[0] and 0 <= c < plan.shape[1]
-        fallen += (not inside) or plan[r, c] <= level
-    return fallen / DIRECTIONS
+        fallen += (not inside) or plan[r, c] <= top - HEAD_M
+        taller += inside and plan[r, c] > top + TALLER_M
+    return fallen / DIRECTIONS, fallen / max(DIRECTIONS - taller, DIRECTIONS // 3)
 
 
 @kernel
@@ -62,10 +67,10 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array
         row, column = sums[k, 1] / sums[k, 0], sums[k, 2] / sums[k, 0]
         area = sums[k, 0] * cell_m2
         narrow_m, wide_m = _sides(sums[k], cell_m)
-        drop = _drops(plan, row, column, tops[k] - HEAD_M, RING_M / cell_m)
+        drop, free_drop = _drops(plan, row, column, tops[k], RING_M / cell_m)
         bulk = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
         score = _ramp(area, 0.006, 0.014) * _ramp(area, 0.20, 0.15)
-        score *= _ramp(narrow_m, 0.08, 0.12) * _ramp(wide_m, 0.70, 0.55) * _ramp(drop, 0.45, 0.75)
+        score *= _ramp(narrow_m, 0.08, 0.12) * _ramp(wide_m, 0.70, 0.55) * _ramp(free_drop, 0.45, 0.75)
         score *= _ramp(bulk, 0.008, 0.022) * _ramp(bulk, 0.60, 0.42) * _ramp(far[k] * cell_m2, 0.35, 0.20)
         score *= _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)
         strict = _ramp(drop, 0.70, 0.90) * _ramp(bulk, 0.025, 0.05) * _ramp(wide_m, 0.46, 0.36)
@@ -131,19 +136,21 @@ def at_the_edge(heads: Array, points: Array, cells: Labels, slopes: Labels, edge
 def on_furniture(
     heads: Array, standing_m: Array, first_row: float, first_column: float, ratio: float
 ) -> Array:
-    """The heads again, with a low score for what hardly rises above what always stands there. A cell of the plan
-    is `ratio` cells of `standing_m`, whose first one lies at the given place in the plan.
+    """The heads again, with a low score for what hardly rises above what always stands there, and for what is low
+    where that is not known (NaN). A cell of the plan is `ratio` cells of `standing_m`, whose first one lies at the
+    given place in the plan.
     """
     out = heads.copy()
     rows, columns = standing_m.shape
     for k in range(len(heads)):
         row, column = (heads[k, 0] - first_row) * ratio, (heads[k, 1] - first_column) * ratio
-        highest = np.float32(0)
+        highest, unknown = np.float32(0), 0
         for r in range(int(row) - 1, int(row) + 2):
             for c in range(int(column) - 1, int(column) + 2):
                 if 0 <= r < rows and 0 <= c < columns:
-                    highest = max(highest, standing_m[r, c])
-        if highest > STANDS_M and heads[k, 2] < highest + ABOVE_M:
+                    unknown += np.isnan(standing_m[r, c])
+                    highest = max(highest, np.float32(0) if np.isnan(standing_m[r, c]) else standing_m[r, c])
+        if (highest > STANDS_M and heads[k, 2] < highest + ABOVE_M) or (unknown > 4 and heads[k, 2] < LOW_M):
             out[k, 3:] = np.minimum(out[k, 3:], DOUBTFUL)
     return out
 
