@@ -73,7 +73,7 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array
         score *= _ramp(narrow_m, 0.08, 0.12) * _ramp(wide_m, 0.70, 0.55) * _ramp(free_drop, 0.45, 0.75)
         score *= _ramp(bulk, 0.008, 0.022) * _ramp(bulk, 0.60, 0.42) * _ramp(far[k] * cell_m2, 0.35, 0.20)
         score *= _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)
-        strict = _ramp(drop, 0.70, 0.90) * _ramp(bulk, 0.025, 0.05) * _ramp(wide_m, 0.46, 0.36)
+        strict = _ramp(drop, 0.75, 0.95) * _ramp(bulk, 0.025, 0.06) * _ramp(wide_m, 0.44, 0.35)
         out[k, 0], out[k, 1], out[k, 2], out[k, 3] = row, column, tops[k], score
         out[k, 4] = score * strict * _ramp(narrow_m, 0.12, 0.16)
     return out

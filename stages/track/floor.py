@@ -22,7 +22,7 @@ FAR = 1e6  # a cost that stands for never
 SLACK_M = 0.2  # between two measurements of one who does not move
 WALKED_M, WALKS_M_S = 0.4, 0.25  # further and faster than noise makes a thing seem to move
 YOUNG_S, YOUNG_MISSED_S = 0.3, 0.35  # who has only just been seen is not expected for long
-STEADY_S, STEADY, FLICKER = 0.7, 0.8, 0.45  # seen in most frames of late; in less than half of them
+STEADY_S, STEADY, FLICKER = 0.7, 0.8, 0.5  # seen in most frames of late; in less than half of them
 LOW_M = 1.45  # what is no taller and flickers is nobody
 REST_M, REST_LOWER_M = (
     0.8,
@@ -153,7 +153,7 @@ class Floor(Stage[Detections, Tracks]):
         floor_m, heights_m = new.floor_m.astype(float), new.heights_m.astype(float)
         motion = Motion.begun(floor_m, heights_m, self.noise_m, self.max_speed_m_s / 2)
         ids, now_ns = np.arange(self._next_id, self._next_id + n), np.full(n, self._now_ns)
-        half, never = np.full(n, 0.5), np.zeros(n, bool)
+        half, never = np.full(n, 0.55), np.zeros(n, bool)
         others = _People(motion, ids, floor_m, now_ns, now_ns, new.scores.astype(float), half, never)
         self._people = self._people.with_more(others)
         self._next_id += n
