@@ -157,8 +157,8 @@ def on_furniture(
 
 @kernel
 def kept_of(heads: Array, min_score: float, apart_m: float, cell_m: float) -> Labels:
-    """The people among the heads, tallest first: no two nearer than `apart_m`, and no limb of a taller one. Their
-    scores are then what they were taken for.
+    """The people among the heads, tallest first: no two nearer than `apart_m`, no limb of a taller one, and nothing
+    sure of what is beside somebody doubtful. Their scores are then what they were taken for.
     """
     kept = np.empty(len(heads), np.int32)
     n = 0
@@ -169,7 +169,9 @@ def kept_of(heads: Array, min_score: float, apart_m: float, cell_m: float) -> La
             away = cell_m * np.sqrt((heads[k, 0] - other[0]) ** 2 + (heads[k, 1] - other[1]) ** 2)
             alone = alone and away >= apart_m
             if away < LIMB_M and heads[k, 2] < LIMB_SHARE * other[2]:
-                score = heads[k, 4]
+                score = min(score, heads[k, 4])
+            if away < LIMB_M and other[3] <= DOUBTFUL:
+                score = min(score, DOUBTFUL)
         if alone and score >= min_score:
             heads[k, 3] = score
             kept[n] = k

@@ -27,7 +27,7 @@ from pipeline.messages import Event, Message, Portrait, SystemEvent, Tracklet
 from pipeline.publish._publisher import Publisher
 from pipeline.report import Report
 from pipeline.run import Run
-from pipeline.watch import Row, unbalanced
+from pipeline.watch import LOST_OUTSIDE, Row, unbalanced
 
 EXECUTORS = {"threads": threads.run, "inline": inline.run}
 INTERRUPTED, STOPS_WITHIN_S = 130, 10.0
@@ -111,7 +111,7 @@ class Session:
 
     def _lost(self) -> list[SystemEvent]:
         """What could not be read of recordings, or not be recorded; a live camera drops as it must."""
-        gaps = [event for event in self.report.system if event.kind == "gap"]
+        gaps = [event for event in self.report.system if event.kind == "gap" and set(event.counts) != {LOST_OUTSIDE}]
         return gaps if self.choices.record or not self.is_live else []
 
     def _open(self) -> None:

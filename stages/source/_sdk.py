@@ -167,7 +167,8 @@ class Playback:
         self._playback.pause()  # else pictures of a sensor are lost that come before it has been started
         for sensor in self._sensors:
             within(CALL_S, partial(sensor.start, self._hand_over))
-        self._playback.resume()
+        # apart, since it may wait for pictures to be taken that only this thread takes
+        threading.Thread(target=self._playback.resume, daemon=True).start()
         while silent_s < SILENT_S:
             over = self._ended.is_set()  # asked before the last look into the queue
             try:
