@@ -18,7 +18,7 @@ FAR_M = 0.50  # what is as high further off is no body's
 TALLER_M = 0.05
 DIRECTIONS = 16
 TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
-CROWN_M, EDGE_PX, EDGE_SHARE = 0.06, 6, 0.35  # so much of a crown at the edge, and it may go on beyond
+CROWN_M, EDGE_PX, EDGE_POINTS = 0.05, 6, 4  # as high as that at the edge, and it may go on beyond
 DOUBTFUL = 0.45  # somebody who is followed may stand still for as long as they like; nobody begins there
 LOW_M = 1.45  # what is no taller may be furniture
 STANDS_M = 0.35  # lower things are no seat and no table
@@ -49,8 +49,9 @@ def _drops(plan: Array, row: float, column: float, top: float, radius_cells: flo
 
 @kernel
 def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array:
-    """Of every peak, rows (n, 5): row and column of its head's middle, its height, how like a person it is, 0 to
-    1, and how like one if somebody stands beside it, whose hand, bag or trolley it might be.
+    """Of every peak, rows (n, 6): row and column of its head's middle, its height, how like a person it is, 0 to
+    1, how like one if somebody stands beside it, whose hand, bag or trolley it might be, and whether it is cut by
+    the edge of the picture, which `at_the_edge` fills in.
     """
     rows, columns = plan.shape
     n, cell_m2 = len(peaks), cell_m * cell_m
@@ -62,7 +63,7 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array
             if k >= 0 and plan[r, c] >= tops[k] - HEAD_M:
                 sums[k] += np.array([1.0, r, c, r * r, c * c, r * c])
     body, far = _below(plan, slopes, sums, tops, cell_m)
-    out = np.zeros((n, 5), np.float32)
+    out = np.zeros((n, 6), np.float32)
     for k in range(n):
         row, column = sums[k, 1] / sums[k, 0], sums[k, 2] / sums[k, 0]
         area = sums[k, 0] * cell_m2
@@ -112,23 +113,33 @@ def _sides(sums: Array, cell_m: float) -> tuple[float, float]:
 
 
 @kernel
-def at_the_edge(heads: Array, points: Array, cells: Labels, slopes: Labels, edges: Labels) -> Array:
-    """The heads again, with a low score for those whose crown lies at the edge of what depth can see (left, top,
-    right, bottom in pixels): who comes in shoulder first has a head that is not in the picture yet.
+def at_the_edge(
+    heads: Array, points: Array, cells: Labels, slopes: Labels, edges: Labels, cell_m: float
+) -> Array:
+    """The heads again, those marked whose crown lies at the edge of what depth can see (left, top, right, bottom in
+    pixels): somebody is there, but their head may lie beyond. What is beside them gets a low score, an arm perhaps.
     """
     columns, n = slopes.shape[1], len(heads)
-    crown, cut = np.zeros(n), np.zeros(n)
+    count, total = np.zeros(n), np.zeros(n)
     for i in range(len(points)):
         k = slopes[cells[i] // columns, cells[i] % columns]
-        if k < 0 or points[i, 4] < heads[k, 2] - CROWN_M:
-            continue
         u, v = points[i, 0], points[i, 1]
-        crown[k] += 1
-        cut[k] += min(u - edges[0], v - edges[1], edges[2] - u, edges[3] - v) < EDGE_PX
+        if k < 0 or min(u - edges[0], v - edges[1], edges[2] - u, edges[3] - v) >= EDGE_PX:
+            continue
+        if points[i, 4] >= heads[k, 2] - HEAD_M:
+            count[k] += 1
+            total[k] += points[i, 4]
     out = heads.copy()
     for k in range(n):
-        if cut[k] > EDGE_SHARE * crown[k]:
-            out[k, 3:] = np.minimum(out[k, 3:], DOUBTFUL)
+        for j in range(n):
+            is_cut = count[j] >= EDGE_POINTS and total[j] >= count[j] * (heads[j, 2] - CROWN_M)
+            if not is_cut or heads[j, 2] < heads[k, 2] - TALLER_M:
+                continue
+            away = cell_m * np.sqrt((heads[k, 0] - heads[j, 0]) ** 2 + (heads[k, 1] - heads[j, 1]) ** 2)
+            if j == k:
+                out[k, 5] = 1
+            elif away < LIMB_M:
+                out[k, 3:5] = np.minimum(out[k, 3:5], DOUBTFUL)
     return out
 
 
@@ -151,7 +162,7 @@ def on_furniture(
                     unknown += np.isnan(standing_m[r, c])
                     highest = max(highest, np.float32(0) if np.isnan(standing_m[r, c]) else standing_m[r, c])
         if (highest > STANDS_M and heads[k, 2] < highest + ABOVE_M) or (unknown > 4 and heads[k, 2] < LOW_M):
-            out[k, 3:] = np.minimum(out[k, 3:], DOUBTFUL)
+            out[k, 3:5] = np.minimum(out[k, 3:5], DOUBTFUL)
     return out
 
 

@@ -45,8 +45,8 @@ class OverheadDepth:
         origin_m: NDArray[np.float64],
         standing: tuple[Array, NDArray[np.float64], float] | None = None,
     ) -> tuple[Array, Array, Array, Array]:
-        """Boxes (n, 4) in pixels, scores (n,) 0 to 1, floor points (n, 2) and heights (n,) in metres, in depth
-        (h, w). A pixel (u, v) of depth d is at `origin_m + d * world_from_pixel @ (u, v, 1)`, z up from the floor.
+        """Boxes (n, 4) in pixels, scores (n,) 0 to 1, floor points (n, 2) and heights (n,) in metres, NaN of those
+        who are cut by the edge of the picture; in depth (h, w). A pixel (u, v) of depth d is at `origin_m + d * world_from_pixel @ (u, v, 1)`, z up from the floor.
         `standing` is what always stands there: heights (rows, columns), their lower corner (x, y), their cell in m.
         """
         low_m = 0.25 * self.min_height_m
@@ -63,7 +63,7 @@ class OverheadDepth:
         if not len(peaks):
             return _nobody()
         heads = heads_of(plan, peaks, slopes, self.cell_m)
-        heads = at_the_edge(heads, points, cells, slopes, edges_of(depth))
+        heads = at_the_edge(heads, points, cells, slopes, edges_of(depth), self.cell_m)
         if standing is not None:
             heights_m, corner_m, wide_m = standing
             first = ((corner_m[1] - y_min) / self.cell_m, (corner_m[0] - x_min) / self.cell_m)
@@ -72,7 +72,8 @@ class OverheadDepth:
         boxes = boxes_of(points, cells, slopes, heads, kept, self.cell_m, self.step_px)
         found = heads[kept]
         places_m = np.array([x_min, y_min]) + (found[:, 1::-1] + 0.5) * self.cell_m
-        return boxes, found[:, 3].copy(), _middles(places_m, found[:, 2], origin_m), found[:, 2].copy()
+        heights_m = np.where(found[:, 5] > 0, np.float32(np.nan), found[:, 2])
+        return boxes, found[:, 3].copy(), _middles(places_m, found[:, 2], origin_m), heights_m
 
 
 def _middles(places_m: Array, heights_m: Array, origin_m: NDArray[np.float64]) -> Array:

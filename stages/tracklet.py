@@ -113,7 +113,10 @@ class Collect(Stage[Tracks, Given]):
     def _crops(self, tracks: Tracks) -> dict[int, Crop]:
         """Crops by track, of those that still need some, if it is time to look."""
         frame, ids = tracks.frame, tracks.track_ids.tolist()
-        wanted = [row for row, id in enumerate(ids) if (self._given.get(id) or (0,))[0] < self.max_crops]
+        whole = ~np.isnan(tracks.heights_m)
+        wanted = [
+            n for n, id in enumerate(ids) if whole[n] and (self._given.get(id) or (0,))[0] < self.max_crops
+        ]
         looked_ns = self._times_ns.get(LOOKED)
         if not wanted or (looked_ns is not None and frame.captured_ns - looked_ns < self.look_every_s * 1e9):
             return {}

@@ -41,7 +41,7 @@ class Motion:
         return cls(np.empty((0, 2)), np.empty((0, 2)), np.empty((0, 2, 2)), np.empty(0), np.empty(0))
 
     @classmethod
-    def begun(cls, floor_m: Array, heights_m: Array, noise_m: float, speed_m_s: float) -> Self:
+    def begun(cls, floor_m: Array, heights_m: Array, noise_m: Array, speed_m_s: float) -> Self:
         """People seen for the first time, who may walk anywhere."""
         n = len(floor_m)
         covariance = np.zeros((n, 2, 2))
@@ -72,18 +72,16 @@ class Motion:
             height_variance_m2=self.height_variance_m2 + seconds * HEIGHT_DRIFT_M2_S,
         )
 
-    def distances2(self, floor_m: Array, heights_m: Array, noise_m: float) -> Array:
+    def distances2(self, floor_m: Array, heights_m: Array, noise_m: Array) -> Array:
         """Squared Mahalanobis distance (n, m) of each person to each of m measurements; an unknown height fits."""
         off_m = self.position_m[:, None] - floor_m[None]
-        variance = self.covariance[:, 0, 0] + noise_m**2
+        variance = self.covariance[:, None, 0, 0] + noise_m[None] ** 2
         taller_m = np.nan_to_num(self.height_m[:, None] - heights_m[None])
         height_variance = self.height_variance_m2 + HEIGHT_M**2
-        distances2: Array = (off_m**2).sum(axis=2) / variance[:, None] + taller_m**2 / height_variance[
-            :, None
-        ]
+        distances2: Array = (off_m**2).sum(axis=2) / variance + taller_m**2 / height_variance[:, None]
         return distances2
 
-    def given(self, rows: NDArray[np.intp], floor_m: Array, heights_m: Array, noise_m: float) -> Motion:
+    def given(self, rows: NDArray[np.intp], floor_m: Array, heights_m: Array, noise_m: Array) -> Motion:
         """After measuring the people in `rows`: the standard update, height apart."""
         made = Motion(*(getattr(self, name).copy() for name in self.__slots__))
         covariance = self.covariance[rows]
@@ -92,10 +90,11 @@ class Motion:
         made.position_m[rows] += gain[:, :1] * off_m
         made.velocity_m_s[rows] += gain[:, 1:] * off_m
         made.covariance[rows] = covariance - gain[:, :, None] * covariance[:, :1, :]
-        taller_m = heights_m - self.height_m[rows]
+        before_m = np.where(np.isnan(self.height_m[rows]), heights_m, self.height_m[rows])
+        taller_m = heights_m - before_m
         share = self.height_variance_m2[rows] / (self.height_variance_m2[rows] + HEIGHT_M**2)
         share = np.where(np.isnan(taller_m), 0.0, share)
-        made.height_m[rows] += share * np.nan_to_num(taller_m)
+        made.height_m[rows] = before_m + share * np.nan_to_num(taller_m)
         made.height_variance_m2[rows] *= 1.0 - share
         return made
 

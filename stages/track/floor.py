@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 
 GATE = 16.3  # of chi squared with 3 degrees of freedom, 0.999
 FAR = 1e6  # a cost that stands for never
-SLACK_M = 0.2  # between two measurements of one who does not move
+SLACK_M, CUT_SLACK_M = 0.2, 0.5  # between two measurements of one who does not move
 WALKED_M, WALKS_M_S = 0.4, 0.25  # further and faster than noise makes a thing seem to move
 YOUNG_S, YOUNG_MISSED_S = 0.3, 0.35  # who has only just been seen is not expected for long
 STEADY_S, STEADY, FLICKER = 0.7, 0.8, 0.5  # seen in most frames of late; in less than half of them
@@ -66,6 +66,9 @@ class Floor(Stage[Detections, Tracks]):
     memory: ClassVar[Memory] = Memory.CAMERA
     max_missed_s: float = 1.0  # an unseen person is expected for so long
     noise_m: float = 0.05  # of a detection's floor point
+    cut_noise_m: float = (
+        0.20  # of somebody whose head may lie outside the picture, so that no height is known
+    )
     acceleration_m_s2: float = 2.0
     max_speed_m_s: float = 3.5
     min_new_score: float = 0.5  # a weaker detection continues the track of who has walked, but begins none
@@ -117,10 +120,12 @@ class Floor(Stage[Detections, Tracks]):
     def _matched(self, detections: Detections) -> tuple[Rows, Rows]:
         """Rows of people, and of the detections that are theirs."""
         people, floor_m = self._people, detections.floor_m.astype(float)
-        cost = people.motion.distances2(floor_m, detections.heights_m.astype(float), self.noise_m)
+        heights_m = detections.heights_m.astype(float)
+        cost = people.motion.distances2(floor_m, heights_m, self._noise_m(heights_m))
         away_m = np.linalg.norm(people.motion.position_m[:, None] - floor_m[None], axis=2)
         unseen_s = (self._now_ns - people.seen_ns) / 1e9
-        too_far = away_m > SLACK_M + self.max_speed_m_s * unseen_s[:, None]
+        slack_m = np.where(np.isnan(heights_m), CUT_SLACK_M, SLACK_M)[None]
+        too_far = away_m > slack_m + self.max_speed_m_s * unseen_s[:, None]
         sure = people.has_walked & (people.steadiness > STEADY)
         unlikely = (detections.scores < self.min_new_score)[None] & ~sure[:, None]
         cost[(cost > GATE) | too_far | unlikely] = FAR
@@ -131,8 +136,10 @@ class Floor(Stage[Detections, Tracks]):
     def _see(self, rows: Rows, seen: Detections, passed_s: float) -> None:
         """The people in `rows` are where they were seen."""
         people = self._people
-        floor_m, heights_m = seen.floor_m.astype(float), seen.heights_m.astype(float)
-        people.motion = people.motion.given(rows, floor_m, heights_m, self.noise_m)
+        # somebody half out of the picture is there, but not so low
+        sure = seen.scores >= self.min_new_score
+        floor_m, heights_m = seen.floor_m.astype(float), np.where(sure, seen.heights_m, np.nan)
+        people.motion = people.motion.given(rows, floor_m, heights_m, self._noise_m(seen.heights_m))
         people.seen_ns[rows] = self._now_ns
         people.score[rows] += 0.2 * (seen.scores - people.score[rows])
         people.steadiness[rows] += 1.0 - np.exp(-passed_s / STEADY_S)
@@ -146,17 +153,20 @@ class Floor(Stage[Detections, Tracks]):
         away_m = np.linalg.norm(unseen.position_m[None] - detections.floor_m[:, None], axis=2)
         lower = detections.heights_m[:, None] < unseen.height_m[None] - REST_LOWER_M
         begins = (detections.scores >= self.min_new_score) & ~(lower & (away_m < REST_M)).any(axis=1)
-        return unmatched[begins[unmatched]]
+        return np.asarray(unmatched[begins[unmatched]], np.intp)
 
     def _begin(self, new: Detections) -> None:
         n = len(new)
         floor_m, heights_m = new.floor_m.astype(float), new.heights_m.astype(float)
-        motion = Motion.begun(floor_m, heights_m, self.noise_m, self.max_speed_m_s / 2)
+        motion = Motion.begun(floor_m, heights_m, self._noise_m(heights_m), self.max_speed_m_s / 2)
         ids, now_ns = np.arange(self._next_id, self._next_id + n), np.full(n, self._now_ns)
         half, never = np.full(n, 0.55), np.zeros(n, bool)
         others = _People(motion, ids, floor_m, now_ns, now_ns, new.scores.astype(float), half, never)
         self._people = self._people.with_more(others)
         self._next_id += n
+
+    def _noise_m(self, heights_m: NDArray[Any]) -> NDArray[np.float64]:
+        return np.where(np.isnan(heights_m), self.cut_noise_m, self.noise_m)
 
     def _flickers(self) -> Mask:
         people = self._people
