@@ -6,8 +6,11 @@ anthropometry: a head is 0.14 to 0.16 m wide and 0.17 to 0.20 m long, shoulders 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines._overhead_plan import Array, Labels, kernel
+
+Sums = NDArray[np.float64]
 
 HEAD_M = 0.12  # below the crown by this much, a head is as wide as it gets, and no shoulder has begun
 RING_M = 0.28  # around a head there is nothing as high: beside it shoulders, before and behind it air
@@ -81,7 +84,7 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array
 
 
 @kernel
-def _below(plan: Array, slopes: Labels, sums: Array, tops: Array, cell_m: float) -> tuple[Array, Array]:
+def _below(plan: Array, slopes: Labels, sums: Sums, tops: Array, cell_m: float) -> tuple[Sums, Sums]:
     """How many cells of each peak's slopes are as high as a body: within reach of the head, and too far off."""
     rows, columns = plan.shape
     body, far = np.zeros(len(tops)), np.zeros(len(tops))
@@ -100,7 +103,7 @@ def _below(plan: Array, slopes: Labels, sums: Array, tops: Array, cell_m: float)
 
 
 @kernel
-def _sides(sums: Array, cell_m: float) -> tuple[float, float]:
+def _sides(sums: Sums, cell_m: float) -> tuple[float, float]:
     """How narrow and how wide a blob is in metres, were it an ellipse; from its sums of 1, r, c, rr, cc, rc."""
     n = sums[0]
     rr, cc = sums[3] / n - (sums[1] / n) ** 2, sums[4] / n - (sums[2] / n) ** 2

@@ -1,18 +1,27 @@
-"""Says of somebody in the gallery what is published."""
+"""Says of somebody in the gallery what is published, and why."""
 
 from __future__ import annotations
 
-from pipeline.messages import Identity, IdentityEvent, IdentityKind, Match, Sighting
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.messages import CorrectionEvent, Identity, IdentityEvent, IdentityKind, Match, Sighting
+from stages._evidence import NEVER
+from stages._review import Merge, Split
+
+State = Literal["tentative", "confirmed", "contested", "lost"]
 
 
 def identity_event(kind: IdentityKind, who: Identity, one: Sighting, match: Match) -> IdentityEvent:
     """The event of this kind, with where and how the person was last seen."""
     seen = one.tracklet
-    known = "confirmed" if who.is_confirmed else "tentative"
+    state: State = "lost" if kind in ("lost", "expired") else "confirmed" if who.is_confirmed else "tentative"
     return IdentityEvent(
         kind=kind,
         identity_id=who.identity_id,
-        state="lost" if kind in ("lost", "expired") else known,
+        state=state,
         tracklet_id=seen.tracklet_id,
         camera_id=seen.camera_id,
         modality=seen.modality,
@@ -31,3 +40,64 @@ def identity_event(kind: IdentityKind, who: Identity, one: Sighting, match: Matc
         height_m=seen.known_height_m,
         calibration_id=seen.calibration_id or None,
     )
+
+
+def decided(
+    one: Sighting, who: Identity | None, evidence: NDArray[np.float64], min_evidence: float, gallery_size: int
+) -> Match:
+    """Why a tracklet was given to this person, or to somebody new: `evidence` (n,) was of everyone."""
+    best = np.sort(evidence)[::-1]
+    known = len(best) > 0 and best[0] > NEVER
+    second = len(best) > 1 and best[1] > NEVER
+    return Match(
+        model_id=one.kind,
+        engine_sha256="",
+        dimension=_dimension(one),
+        decision="new" if who is None else "rematch" if who.is_lost else "match",
+        votes=len(one.vectors),
+        gallery_size=gallery_size,
+        score=round(float(best[0]), 4) if known else None,
+        probability=round(float(1.0 / (1.0 + np.exp(min_evidence - best[0]))), 4) if known else None,
+        margin_to_second=round(float(best[0] - best[1]), 4) if second else None,
+    )
+
+
+def seen_again(one: Sighting, gallery_size: int) -> Match:
+    """Nothing was decided anew."""
+    return Match(one.kind, "", _dimension(one), "none", len(one.vectors), gallery_size)
+
+
+def merged(merge: Merge, now_ns: int) -> CorrectionEvent:
+    """Two identities were one person."""
+    return CorrectionEvent(
+        kind="merged",
+        camera_id=merge.later.sightings[-1].tracklet.camera_id,
+        captured_ns=now_ns,
+        from_ids=(merge.later.identity_id,),
+        to_ids=(merge.earlier.identity_id,),
+        effective_from_ns=merge.later.appeared_ns,
+        evidence=_said(merge.evidence),
+    )
+
+
+def split_off(split: Split, home_id: str, now_ns: int) -> CorrectionEvent:
+    """A tracklet was not of the person to whom it was given."""
+    seen, id = split.sighting.tracklet, split.who.identity_id
+    return CorrectionEvent(
+        kind="split",
+        camera_id=seen.camera_id,
+        captured_ns=now_ns,
+        from_ids=(id,),
+        to_ids=(id, home_id),
+        effective_from_ns=seen.opened_ns,
+        evidence=_said(split.evidence),
+        tracklet_ids=(seen.tracklet_id,),
+    )
+
+
+def _said(evidence: float) -> str:
+    return f"log likelihood ratio {evidence:.2f}"
+
+
+def _dimension(one: Sighting) -> int:
+    return int(one.vectors.shape[1]) if len(one.vectors) else 0
