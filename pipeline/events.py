@@ -60,7 +60,7 @@ class Envelopes:
         envelope = {
             "specversion": "1.0",
             "id": self._id(event, subject),
-            "source": f"/{origin.site}/{origin.graph}/{origin.producers.get(type(event), 'source')}",
+            "source": f"/{origin.site}/{origin.graph}/{self._producer(event)}",
             "type": type_of(event),
             "subject": subject,
             "time": rfc3339(event.captured_ns),
@@ -82,9 +82,15 @@ class Envelopes:
         by_site = isinstance(event, IdentityEvent | CorrectionEvent) or not event.camera_id
         return self._provenance.site if by_site else event.camera_id
 
+    def _producer(self, event: Published) -> str:
+        """The node; of what happens to a camera or the graph, that camera or the graph."""
+        if isinstance(event, SystemEvent):
+            return event.camera_id or "graph"
+        return self._provenance.producers.get(type(event), "source")
+
     def _id(self, event: Published, subject: str) -> str:
         origin, frame = self._provenance, getattr(event, "frame_index", -1)
-        producer = origin.producers.get(type(event), "source")
+        producer = self._producer(event)
         place = f"{event.captured_ns}|{event.camera_id}|{frame}"
         return _digest(origin.site, origin.epoch, place, producer, subject, type_of(event))
 

@@ -56,4 +56,5 @@ def _differences(site: Calibration, manifest: Calibration) -> str:
         for field in fields(Mount)
     ]
     pairs.append(("clock_offset_ms", site.clock_offset_ms, manifest.clock_offset_ms))
-    return ", ".join(f"{name} {there} there and {here} here" for name, there, here in pairs if there != here)
+    said = [(name, there, here) for name, there, here in pairs if here is not None]  # None: found from depth
+    return ", ".join(f"{name} {there} there and {here} here" for name, there, here in said if there != here)

@@ -1,0 +1,292 @@
+"""Sightline's command line: python run.py --graph configs/topview_rgbd.yaml"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from calibration.manifest import Manifest, ManifestError, RecordedCamera, sha256_of
+from calibration.manifest import write as write_manifest
+from configs.build import ConfigError
+from pipeline.drawing import as_svg, as_text
+from pipeline.events import CODE_VERSION
+from pipeline.graph_schema import graph_schema
+from pipeline.graphfile import GraphFile
+from pipeline.instances import StageError
+from pipeline.publish.log import EVENTS, LogError
+from pipeline.report import Report, ledger_table, short
+from pipeline.schema import event_schemas
+from pipeline.session import INTERRUPTED, RECORD, Choices, Session
+from pipeline.stage import InputError
+
+MISTAKES = (ConfigError, InputError, LogError, ManifestError)
+SIMULATED = Path(__file__).parent / "configs" / "topview_rgbd.yaml"  # whose cameras `simulate` records
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console(highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+GraphArgument = Annotated[
+    Path, typer.Argument(help="A graph, like configs/topview_rgbd.yaml.", metavar="GRAPH")
+]
+NewFolder = Annotated[Path, typer.Option("--out", help="A new folder.", metavar="DIR")]
+People = Annotated[int, typer.Option(help="How many people are simulated.", min=0)]
+Seconds = Annotated[float, typer.Option(help="For how long they are.", min=0.1)]
+Fps = Annotated[float, typer.Option(help="Frames a second of each simulated camera.", min=0.1)]
+Seed = Annotated[int, typer.Option(help="Another number, other people and other ways.", min=0)]
+
+
+@app.callback(invoke_without_command=True)
+def main(  # noqa: PLR0913
+    context: typer.Context,
+    graph: Annotated[Path | None, typer.Option(help="Run this graph.", metavar="GRAPH")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Recordings instead of cameras.", metavar="DIR")] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Simulated people instead of cameras.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Where the event log goes.", metavar="DIR")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as it goes.", min=0)] = 0.0,
+    positions: Annotated[
+        bool, typer.Option("--positions", help="Write every person of every frame too.")
+    ] = False,
+    picture: Annotated[
+        bool, typer.Option("--picture", help="Draw paths and crops, of real people too.")
+    ] = False,
+    executor: Annotated[str, typer.Option(help="threads, or inline for debugging.")] = "threads",
+    people: People = 12,
+    seconds: Seconds = 120.0,
+    fps: Fps = 10.0,
+    seed: Seed = 1,
+) -> None:
+    """Follow people across cameras without knowing who they are.
+
+    Without a command, runs a graph: on live cameras, or on recordings (--replay), or on simulated people (--simulate).
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if graph is None:
+        raise ConfigError("--graph: is missing; try --graph configs/topview_rgbd.yaml --simulate, or --help")
+    crowd = {"people": people, "seconds": seconds, "fps": fps, "seed": seed} if simulate else None
+    choices = Choices(
+        replay=replay,
+        simulate=crowd,
+        speed=speed,
+        executor=executor,
+        positions=positions or simulate,
+        is_drawn=picture or simulate,
+    )
+    where = folder or Path("var") / f"{graph.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    session = Session(GraphFile.read(graph), choices, where)
+    status = session.conduct(say=_say)
+    out.print(session.report.table())
+    out.print(ledger_table(session.ledger()))
+    if crowd is not None and status == 0:
+        _write_truth(where, crowd, session)
+        _print_scores(where / EVENTS, where)
+    out.print(f"events: {where / EVENTS}", soft_wrap=True)
+    if choices.is_drawn:
+        out.print(f"picture: {_draw(session.report, where / 'picture.png', bool(simulate))}", soft_wrap=True)
+    raise typer.Exit(status)
+
+
+@app.command()
+def check(graph: GraphArgument) -> None:
+    """Say whether a graph can run, without opening a camera, a file or a model."""
+    checked = GraphFile.read(graph).graph()
+    out.print(
+        f"{graph}: good, {len(checked.sources)} cameras and {len(checked.nodes) - len(checked.sources)} stages"
+    )
+
+
+@app.command()
+def show(
+    graph: GraphArgument,
+    svg: Annotated[Path | None, typer.Option(help="Draw it into this file.", metavar="FILE")] = None,
+) -> None:
+    """Draw a graph: what runs, what feeds what, what travels between."""
+    checked = GraphFile.read(graph).graph()
+    if svg is None:
+        out.print(as_text(checked), markup=False, soft_wrap=True)
+    else:
+        _write(svg, as_svg(checked))
+
+
+@app.command()
+def schema(
+    events: Annotated[
+        Path | None, typer.Option(help="Write the schemas of all events into this folder.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of graph files, for editors; or write those of the events."""
+    if events is None:
+        print(json.dumps(graph_schema(), indent=2))
+        return
+    for name, made in event_schemas().items():
+        _write(events / f"{name}.json", json.dumps(made, indent=2) + "\n")
+
+
+@app.command()
+def simulate(  # noqa: PLR0913
+    folder: NewFolder,
+    people: People = 12,
+    seconds: Seconds = 120.0,
+    cameras: Annotated[int, typer.Option(help="How many of the site's four cameras.", min=1, max=4)] = 4,
+    fps: Fps = 10.0,
+    seed: Seed = 1,
+) -> None:
+    """Record simulated people as RealSense files, with the truth beside them. Needs the 'realsense' extra."""
+    crowd = {"people": people, "seconds": seconds, "fps": fps, "seed": seed}
+    file = GraphFile.read(SIMULATED)
+    choices = Choices(simulate=crowd, cameras=tuple(file.cameras)[:cameras], record=folder)
+    session = Session(file, choices, folder)
+    status = session.conduct(say=_say)
+    out.print(ledger_table(session.ledger()))
+    if status == 0:
+        _write_truth(folder, crowd, session)
+    _write_manifest(folder, session, "simulated")
+    raise typer.Exit(status)
+
+
+@app.command()
+def record(
+    graph: Annotated[Path, typer.Option(help="Its cameras are recorded.", metavar="GRAPH")],
+    folder: NewFolder,
+    seconds: Annotated[float | None, typer.Option(help="For how long; else until Ctrl-C.", min=0.1)] = None,
+) -> None:
+    """Record the cameras of a graph, one RealSense .db3 each, and a manifest. Needs the 'realsense' extra."""
+    session = Session(GraphFile.read(graph), Choices(record=folder, seconds=seconds), folder)
+    status = session.conduct(say=_say)
+    out.print(ledger_table(session.ledger()))
+    _write_manifest(folder, session, "recorded")
+    raise typer.Exit(status)
+
+
+@app.command(name="eval")
+def evaluate(
+    events: Annotated[Path, typer.Argument(help="A run's events.jsonl; or a MOT result.", metavar="EVENTS")],
+    truth: Annotated[Path, typer.Option(help="A folder with truth/; or a MOT gt.txt.", metavar="DIR")],
+) -> None:
+    """Score a run against the truth: HOTA, IDF1, MOTA of each camera, and identities across cameras.
+
+    MOT files and folders of MOT sequences are taken too.
+    """
+    _print_scores(events, truth)
+
+
+def _say(sentence: str) -> None:
+    err.print(sentence, markup=False)
+
+
+def _print_scores(events: Path, truth: Path) -> None:
+    from engines.evaluate.evaluate_run import evaluate_run
+    from engines.evaluate.mot_challenge import evaluate_mot, evaluate_mot_folders
+    from engines.evaluate.tables import table_of_mot, tables_of_run
+
+    try:
+        if truth.suffix == ".txt":
+            tables = (table_of_mot({events.stem: evaluate_mot(events, truth)}),)
+        elif events.is_dir() and not (events / EVENTS).exists():
+            tables = (table_of_mot(evaluate_mot_folders(events, truth)),)
+        else:
+            tables = tables_of_run(evaluate_run(events, truth))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    for table in tables:
+        shown = Table(*table.headers, title=table.title)
+        for row in table.rows:
+            shown.add_row(*row)
+        out.print(shown)
+
+
+def _write_truth(folder: Path, crowd: Mapping[str, Any], session: Session) -> None:
+    from stages.source.simulated import write_truth
+
+    out.print(str(write_truth(folder, crowd, session.file.site, session.camera_ids)), soft_wrap=True)
+
+
+def _write_manifest(folder: Path, session: Session, kind: Literal["recorded", "simulated"]) -> None:
+    """What was recorded, as far as it was; the stamps in the files are site time."""
+    rows = {row.camera_id: row for row in session.ledger() if row.node == RECORD}
+    cameras = {}
+    for id in session.camera_ids:
+        path, place = folder / f"{id}.db3", session.file.site.cameras[id].mount
+        if path.is_file():
+            mount = (
+                place if kind == "recorded" else replace(place, height_m=None, pitch_deg=None, roll_deg=None)
+            )
+            frames, lost = rows[id].processed, sum(rows[id].dropped.values())
+            cameras[id] = RecordedCamera(path.name, frames, lost, sha256_of(path), 0.0, mount)
+    manifest = Manifest(f"sightline {CODE_VERSION}", kind, session.file.site.name, cameras)
+    out.print(str(write_manifest(folder, manifest)), soft_wrap=True)
+
+
+def _draw(report: Report, path: Path, is_simulated: bool) -> Path:
+    import cv2
+    import numpy as np
+
+    from engines.evaluate.picture import Person, Visit, picture_of
+
+    people = [
+        Person(
+            name=short(person.identity_id),
+            detail=f"{person.height_m or 0:.2f} m, walked {person.walked_m:.0f} m, {' > '.join(person.cameras)}",
+            visits=[
+                Visit(p.camera_id, np.array(p.points_m).reshape(-1, 2)) for p in person.paths if p.points_m
+            ],
+            crops=[path.portrait for path in person.paths if path.portrait is not None],
+        )
+        for person in report.people()
+    ]
+    title = f"{len(people)} identities" + (", simulated people" if is_simulated else "")
+    cv2.imwrite(str(path), picture_of(people, title)[:, :, ::-1])
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written, {error.strerror}; choose another place") from error
+    out.print(str(path), soft_wrap=True)
+
+
+def start() -> int:
+    """Run the command line; a mistake of its user's is one line and status 2, a failing stage status 1."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as end:
+        return int(end.exit_code)
+    except typer.TyperException as mistake:
+        mistake.show()
+        return 2
+    except MISTAKES as mistake:
+        _say(str(mistake))
+        return 2
+    except StageError as failure:
+        _say(str(failure))
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(start())

@@ -1,0 +1,198 @@
+"""Who is who: somebody known where the evidence is enough, somebody new where it is not, nobody in two places."""
+
+import numpy as np
+import pytest
+from builders import embedding, tracklet
+
+from pipeline.messages import CorrectionEvent, IdentityEvent
+from stages.match import Match
+
+RED, BLUE, GREEN = np.eye(3, dtype=np.float32)
+S = 1_000_000_000
+
+
+class Site:
+    """Feeds a matcher with visits: a tracklet that is looked at every second."""
+
+    def __init__(self, **settings):
+        self.match, self.said, self._now_s = Match(**settings), [], 0.0
+
+    def visit(self, name, camera, look, from_s, to_s, at=(0.0, 0.0), height_m=1.7, closes=True):
+        """A visit from one second to another; looks are one a second, the last one closes it."""
+        times = np.arange(from_s, to_s + 0.5, 1.0)
+        for number, now_s in enumerate(times):
+            phase = (
+                "closed" if closes and number == len(times) - 1 else "opened" if number == 0 else "updated"
+            )
+            self.pass_to(now_s)
+            seen = tracklet(
+                camera,
+                f"T-{name}",
+                phase=phase,
+                opened_ns=int(from_s * S),
+                seen_ns=int(now_s * S),
+                entered_floor_m=np.array(at, np.float32),
+                floor_m=np.array(at, np.float32),
+                height_m=height_m,
+            )
+            vector = look if number else np.empty(0)
+            self.said += self.match.process(embedding(seen, vector))
+        return self
+
+    def pass_to(self, now_s):
+        """Time passes, a quarter of a second at a time."""
+        while self._now_s < now_s:
+            self._now_s = min(self._now_s + 0.25, now_s)
+            self.said += self.match.advance(int(self._now_s * S))
+
+    def identity_of(self, name):
+        """The identity of a tracklet in the end."""
+        who = None
+        for event in self.said:
+            if isinstance(event, IdentityEvent) and event.tracklet_id == f"T-{name}":
+                who = event.identity_id
+            elif isinstance(event, CorrectionEvent) and event.kind == "merged" and who in event.from_ids:
+                who = event.to_ids[0]
+            elif isinstance(event, CorrectionEvent) and f"T-{name}" in event.tracklet_ids:
+                who = event.to_ids[-1]
+        return who
+
+    def kinds(self):
+        return [event.kind for event in self.said if event.kind != "observed"]
+
+
+def alike(look, other, share):
+    mixed = share * look + np.sqrt(1 - share**2) * other
+    return mixed / np.linalg.norm(mixed)
+
+
+def test_somebody_who_comes_to_another_camera_is_the_same():
+    site = Site().visit("a", "east", RED, 0, 4).visit("b", "west", RED, 10, 14, at=(8, 0))
+    assert site.identity_of("a") == site.identity_of("b")
+    assert site.kinds() == ["appeared", "lost", "reappeared"]
+
+
+def test_somebody_who_looks_otherwise_or_is_taller_is_new():
+    site = Site().visit("a", "east", RED, 0, 4)
+    site.visit("b", "west", BLUE, 10, 14, at=(8, 0)).visit("c", "west", RED, 20, 24, at=(8, 0), height_m=1.9)
+    assert len({site.identity_of(name) for name in "abc"}) == 3
+
+
+def test_nobody_is_in_two_places():
+    site = Site()
+    site.visit("a", "east", RED, 0, 9, closes=False).visit("b", "west", RED, 9, 12, at=(20, 0))
+    assert site.identity_of("a") != site.identity_of("b")
+
+
+def test_nobody_walks_faster_than_people_do():
+    fast = Site().visit("a", "east", RED, 0, 4).visit("b", "west", RED, 6, 9, at=(30, 0))
+    slow = Site().visit("a", "east", RED, 0, 4).visit("b", "west", RED, 20, 24, at=(30, 0))
+    assert fast.identity_of("a") != fast.identity_of("b")
+    assert slow.identity_of("a") == slow.identity_of("b")
+
+
+def test_cameras_that_are_not_placed_are_matched_by_looks_alone():
+    site = Site().visit("a", "east", RED, 0, 4)
+    seen = tracklet(
+        "yard",
+        "T-b",
+        phase="closed",
+        opened_ns=5 * S,
+        seen_ns=9 * S,
+        floor_frame="yard",
+        entered_floor_m=np.array([900, 0], np.float32),
+    )
+    site.said += site.match.process(embedding(seen, RED))
+    assert site.identity_of("b") == site.identity_of("a")
+
+
+def test_a_decision_waits_for_votes_but_not_for_ever():
+    site = Site(votes=3).visit("a", "east", RED, 0, 1, closes=False)
+    assert site.said == []
+    site.pass_to(4)
+    assert site.said == []
+    site.visit("b", "west", BLUE, 5, 8, closes=False)
+    assert [event.tracklet_id for event in site.said] == ["T-b"]
+
+
+def test_a_glimpse_makes_nobody_new_but_is_recognised():
+    site = Site().visit("a", "east", RED, 0, 1)
+    assert site.said == []
+    site.visit("b", "west", BLUE, 10, 14).visit("c", "west", BLUE, 30, 31)
+    assert site.identity_of("c") == site.identity_of("b")
+
+
+def test_two_who_wait_together_are_given_to_two():
+    site = Site().visit("a", "east", RED, 0, 4).visit("b", "east", alike(RED, BLUE, 0.97), 20, 24)
+    first = {site.identity_of("a"), site.identity_of("b")}
+    now = [tracklet("west", f"T-{n}", phase="updated", opened_ns=40 * S, seen_ns=41 * S) for n in "cd"]
+    looks = [alike(RED, BLUE, 0.995), RED]
+    for _ in range(2):
+        for seen, look in zip(now, looks, strict=True):
+            site.said += site.match.process(embedding(seen, look))
+    assert site.identity_of("c") != site.identity_of("d")
+    assert len(first | {site.identity_of("c"), site.identity_of("d")}) <= 3
+
+
+def test_two_identities_that_prove_to_be_one_are_merged_and_that_is_said():
+    site = Site(min_evidence=4.0, review_s=30.0)
+    site.visit("a", "east", RED, 0, 4).visit("b", "west", alike(RED, BLUE, 0.88), 20, 24, at=(8, 0))
+    assert site.identity_of("a") != site.identity_of("b")
+    site.pass_to(40)
+    merged = [event for event in site.said if event.kind == "merged"]
+    assert [len(event.from_ids) for event in merged] == [1]
+    assert site.identity_of("b") == site.identity_of("a")
+
+
+def test_a_tracklet_that_proves_to_be_somebody_elses_is_split_off():
+    site = Site(review_s=1000.0).visit("a", "east", RED, 0, 4)
+    glimpse = tracklet("west", "T-b", phase="opened", opened_ns=20 * S, seen_ns=21 * S)
+    for _ in range(2):
+        site.said += site.match.process(embedding(glimpse, alike(RED, BLUE, 0.9)))
+    assert site.identity_of("b") == site.identity_of("a")
+    for second in range(22, 60):
+        seen = tracklet("west", "T-b", phase="updated", opened_ns=20 * S, seen_ns=second * S)
+        site.said += site.match.process(embedding(seen, BLUE))
+    site.match.review_s = 1.0
+    site.pass_to(62)
+    assert [event.kind for event in site.said if isinstance(event, CorrectionEvent)] == ["split"]
+    assert site.identity_of("b") != site.identity_of("a")
+
+
+def test_somebody_who_is_gone_for_long_is_lost_and_then_forgotten():
+    site = Site(forget_after_s=60.0).visit("a", "east", RED, 0, 4)
+    site.pass_to(70)
+    assert site.kinds() == ["appeared", "lost", "expired"]
+    assert site.visit("b", "east", RED, 80, 84).identity_of("b") != site.identity_of("a")
+
+
+def test_says_why_and_how_sure_it_is():
+    site = Site().visit("a", "east", RED, 0, 4).visit("b", "west", RED, 20, 24, at=(8, 0))
+    first, again = (next(e for e in site.said if e.tracklet_id == f"T-{name}") for name in "ab")
+    assert (first.match.decision, first.match.gallery_size, first.match.score) == ("new", 0, None)
+    assert (again.match.decision, again.match.votes, again.match.gallery_size) == ("rematch", 2, 1)
+    assert 0.9 < again.match.probability <= 1
+    assert again.state == "confirmed"
+
+
+@pytest.mark.parametrize("cut_s", [3.0, 10.5, 22.0])
+def test_carries_on_from_a_snapshot(cut_s):
+    visits = [("a", "east", RED, 0, 4), ("b", "west", BLUE, 10, 14), ("c", "west", RED, 20, 24, (8, 0))]
+    whole, first = Site(), Site()
+    for visit in visits:
+        whole.visit(*visit)
+    before = [visit for visit in visits if visit[3] < cut_s]
+    for visit in before:
+        first.visit(*visit)
+    second = Site()
+    second.match.restore(first.match.snapshot())
+    second._now_s = first._now_s
+    for visit in visits[len(before) :]:
+        second.visit(*visit)
+    assert [*first.said, *second.said] == whole.said
+
+
+@pytest.mark.parametrize("setting", ["slope", "votes", "wait_s"])
+def test_refuses_a_setting_that_makes_no_sense(setting):
+    with pytest.raises(ValueError, match=f"{setting} must be above 0, got 0"):
+        Match(**{setting: 0})

@@ -1,0 +1,120 @@
+"""A tracklet opens once somebody has been seen for long enough, brings its crops, and closes when they are gone."""
+
+import numpy as np
+import pytest
+from builders import VIEW, detections, frame, tracks
+
+from calibration.camera import Intrinsics, Pose, Registration
+from pipeline.messages import Encoded, Positions, Tracklet, TrackletEvent
+from stages.tracklet import Collect
+
+COLOR = np.arange(48 * 96 * 3, dtype=np.uint8).reshape(48, 96, 3)
+DEPTH = np.full((48, 96), 2000, np.uint16)
+MIDDLE, LEFT = (40, 12, 60, 36), (0, 12, 20, 36)
+
+
+def given(stage, *boxes_by_frame, fps=10.0, start=0, ids=None, **picture):
+    """All that a stage gives for frames in which these boxes are seen; ids count from 0."""
+    picture = {"color": COLOR, "depth": DEPTH, **picture}
+    out = []
+    for i, boxes in enumerate(boxes_by_frame, start):
+        seen = frame("east", i, int(i / fps * 1e9), view=VIEW, **picture)
+        found = detections(seen, boxes, [(0.0, 0.0)] * len(boxes), [1.7] * len(boxes))
+        out += stage.advance(seen.captured_ns)
+        out += stage.process(tracks(found, ids or range(len(boxes))))
+    return out
+
+
+def of(kind, messages):
+    return [message for message in messages if isinstance(message, kind)]
+
+
+def kinds(messages):
+    return [event.kind for event in of(TrackletEvent, messages)]
+
+
+@pytest.mark.parametrize(("fps", "frames"), [(30.0, 7), (10.0, 3), (5.0, 3)])
+def test_opens_after_a_fifth_of_a_second_and_three_frames(fps, frames):
+    assert kinds(given(Collect(), *[[MIDDLE]] * (frames - 1), fps=fps)) == []
+    assert kinds(given(Collect(), *[[MIDDLE]] * frames, fps=fps)) == ["opened"]
+
+
+def test_what_flickers_never_opens():
+    seen = [[MIDDLE] if i % 3 == 0 else [] for i in range(30)]
+    assert kinds([*given(stage := Collect(), *seen), *stage.finish()]) == []
+
+
+def test_closes_a_second_after_somebody_was_last_seen_and_at_the_end():
+    stage = Collect()
+    assert kinds(given(stage, *[[MIDDLE]] * 5, *[[]] * 10)) == ["opened"]
+    assert kinds(given(stage, *[[]] * 2, start=15)) == ["closed"]
+    assert kinds([*given(stage := Collect(), *[[MIDDLE]] * 5), *stage.finish()]) == ["opened", "closed"]
+
+
+def test_gives_the_first_crop_soon_and_then_one_a_second():
+    messages = given(Collect(), *[[MIDDLE]] * 40)
+    times_s = [t.seen_ns / 1e9 for t in of(Tracklet, messages) if t.crops]
+    assert times_s[0] <= 0.5
+    assert np.diff(times_s) == pytest.approx(1.0, abs=0.11)
+    assert all(len(t.crops) <= 1 for t in of(Tracklet, messages))
+
+
+def test_a_crop_is_the_person_in_colour_and_depth():
+    tracklet = next(t for t in of(Tracklet, given(Collect(), *[[MIDDLE]] * 10)) if t.crops)
+    assert np.array_equal(tracklet.crops[0].color, COLOR[12:36, 40:60])
+    assert np.array_equal(tracklet.crops[0].depth, DEPTH[12:36, 40:60])
+    assert tracklet.modality == "rgbd"
+
+
+def test_the_better_crop_of_those_taken_is_given():
+    stage = Collect(look_every_s=0.1)
+    early = given(stage, *[[MIDDLE]] * 5, [MIDDLE], *[[LEFT]] * 14)
+    boxes = [tuple(t.crops[0].box) for t in of(Tracklet, early) if t.crops]
+    assert boxes[1] == MIDDLE
+
+
+def test_no_colour_is_decoded_where_none_is_wanted():
+    spoilt = Encoded("png", b"not a picture")
+    (one, *_) = (
+        t for t in of(Tracklet, given(Collect(color=False), *[[MIDDLE]] * 10, color=spoilt)) if t.crops
+    )
+    assert one.crops[0].color is None
+    assert one.modality == "depth"
+    with pytest.raises(ValueError, match="not a PNG"):
+        given(Collect(), *[[MIDDLE]] * 10, color=spoilt)
+
+
+def test_colour_that_lies_elsewhere_is_laid_on_the_pixels_of_depth():
+    wide = Intrinsics(192, 96, 120.0, 120.0, 96.0, 48.0)
+    color = np.kron(COLOR[..., 0], np.ones((2, 2), np.uint8))[..., None].repeat(3, axis=2)
+    apart = Registration(wide, Pose(np.eye(3), np.zeros(3)))
+    messages = given(Collect(), *[[MIDDLE]] * 10, color=color, registration=apart)
+    crop = next(t.crops[0] for t in of(Tracklet, messages) if t.crops)
+    assert np.array_equal(crop.color[..., 0], COLOR[12:36, 40:60, 0])
+
+
+def test_everybody_in_a_frame_stands_in_its_positions():
+    (rows,) = of(Positions, given(Collect(), [MIDDLE, LEFT]))
+    assert len(set(rows.tracklet_ids)) == 2
+    assert rows.boxes.tolist() == [list(MIDDLE), list(LEFT)]
+
+
+def test_an_event_comes_every_two_seconds():
+    assert kinds(given(Collect(), *[[MIDDLE]] * 50)) == ["opened", "updated", "updated"]
+
+
+def test_ids_are_the_same_for_the_same_input_and_differ_between_cameras_and_times():
+    one, again = (of(TrackletEvent, given(Collect(), *[[MIDDLE]] * 4))[0].tracklet_id for _ in range(2))
+    later = of(TrackletEvent, given(Collect(), *[[MIDDLE]] * 4, start=9))[0].tracklet_id
+    assert one == again != later
+    assert (len(one), one[:2]) == (28, "T-")
+
+
+def test_carries_on_from_a_snapshot():
+    whole = given(Collect(), *[[MIDDLE]] * 40)
+    stage, other = Collect(), Collect()
+    early = given(stage, *[[MIDDLE]] * 17)
+    other.restore(stage.snapshot())
+    late = given(other, *[[MIDDLE]] * 23, start=17)
+    assert of(TrackletEvent, [*early, *late]) == of(TrackletEvent, whole)
+    assert [t.seen_ns for t in of(Tracklet, [*early, *late])] == [t.seen_ns for t in of(Tracklet, whole)]
