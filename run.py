@@ -55,19 +55,11 @@ def main(  # noqa: PLR0913
     context: typer.Context,
     graph: Annotated[Path | None, typer.Option(help="Run this graph.", metavar="GRAPH")] = None,
     replay: Annotated[Path | None, typer.Option(help="Recordings instead of cameras.", metavar="DIR")] = None,
-    simulate: Annotated[
-        bool, typer.Option("--simulate", help="Simulated people instead of cameras.")
-    ] = False,
-    folder: Annotated[
-        Path | None, typer.Option("--out", help="Where the event log goes.", metavar="DIR")
-    ] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Simulated people, no cameras.")] = False,
+    folder: Annotated[Path | None, typer.Option("--out", help="For the event log.", metavar="DIR")] = None,
     speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as it goes.", min=0)] = 0.0,
-    positions: Annotated[
-        bool, typer.Option("--positions", help="Write every person of every frame too.")
-    ] = False,
-    picture: Annotated[
-        bool, typer.Option("--picture", help="Draw paths and crops, of real people too.")
-    ] = False,
+    positions: Annotated[bool, typer.Option("--positions", help="Write where everybody is too.")] = False,
+    picture: Annotated[bool, typer.Option("--picture", help="Draw them, real people too.")] = False,
     executor: Annotated[str, typer.Option(help="threads, or inline for debugging.")] = "threads",
     people: People = 12,
     seconds: Seconds = 120.0,
@@ -92,17 +84,7 @@ def main(  # noqa: PLR0913
         is_drawn=picture or simulate,
     )
     where = folder or Path("var") / f"{graph.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    session = Session(GraphFile.read(graph), choices, where)
-    status = session.conduct(say=_say)
-    out.print(session.report.table())
-    out.print(ledger_table(session.ledger()))
-    if crowd is not None and status == 0:
-        _write_truth(where, crowd, session)
-        _print_scores(where / EVENTS, where)
-    out.print(f"events: {where / EVENTS}", soft_wrap=True)
-    if choices.is_drawn:
-        out.print(f"picture: {_draw(session.report, where / 'picture.png', bool(simulate))}", soft_wrap=True)
-    raise typer.Exit(status)
+    raise typer.Exit(_run(GraphFile.read(graph), choices, where))
 
 
 @app.command()
@@ -187,6 +169,21 @@ def evaluate(
     MOT files and folders of MOT sequences are taken too.
     """
     _print_scores(events, truth)
+
+
+def _run(file: GraphFile, choices: Choices, folder: Path) -> int:
+    session = Session(file, choices, folder)
+    status = session.conduct(say=_say)
+    out.print(session.report.table())
+    out.print(ledger_table(session.ledger()))
+    if choices.simulate is not None and status == 0:
+        _write_truth(folder, choices.simulate, session)
+        _print_scores(folder / EVENTS, folder)
+    out.print(f"events: {folder / EVENTS}", soft_wrap=True)
+    if choices.is_drawn:
+        path = _draw(session.report, folder / "picture.png", choices.simulate is not None)
+        out.print(f"picture: {path}", soft_wrap=True)
+    return status
 
 
 def _say(sentence: str) -> None:

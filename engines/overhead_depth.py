@@ -45,8 +45,10 @@ class OverheadDepth:
         origin_m: NDArray[np.float64],
         standing: tuple[Array, NDArray[np.float64], float] | None = None,
     ) -> tuple[Array, Array, Array, Array]:
-        """Boxes (n, 4) in pixels, scores (n,) 0 to 1, floor points (n, 2) and heights (n,) in metres, NaN of those
-        who are cut by the edge of the picture; in depth (h, w). A pixel (u, v) of depth d is at `origin_m + d * world_from_pixel @ (u, v, 1)`, z up from the floor.
+        """Boxes (n, 4) in pixels, scores (n,) 0 to 1, floor points (n, 2) and heights (n,) in metres, in depth (h, w);
+        heights are NaN of those who are cut by the edge of the picture.
+
+        A pixel (u, v) of depth d is at `origin_m + d * world_from_pixel @ (u, v, 1)`, z up from the floor.
         `standing` is what always stands there: heights (rows, columns), their lower corner (x, y), their cell in m.
         """
         low_m = 0.25 * self.min_height_m

@@ -111,7 +111,11 @@ class Session:
 
     def _lost(self) -> list[SystemEvent]:
         """What could not be read of recordings, or not be recorded; a live camera drops as it must."""
-        gaps = [event for event in self.report.system if event.kind == "gap" and set(event.counts) != {LOST_OUTSIDE}]
+        gaps = [
+            event
+            for event in self.report.system
+            if event.kind == "gap" and set(event.counts) != {LOST_OUTSIDE}
+        ]
         return gaps if self.choices.record or not self.is_live else []
 
     def _open(self) -> None:

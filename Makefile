@@ -1,0 +1,47 @@
+# make run: the main job on simulated people. make test: every check that CI makes. Neither needs root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install -q -p $(BIN)/python -c constraints.txt
+
+.PHONY: help run test lint format judges clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+run: $(VENV)/.core ## the main job on simulated people: identities, scores and a picture
+	$(BIN)/python run.py --graph configs/topview_rgbd.yaml --simulate
+
+test: $(VENV)/.dev judges lint ## lint, types and all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## put the code into the common form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+judges: .venv-judges/.done
+
+clean: ## remove what make made
+	rm -rf $(VENV) .venv-judges var
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/uv
+	$(UV) -r pyproject.toml
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(UV) -r pyproject.toml --extra realsense --extra dev
+	touch $@
+
+.venv-judges/.done: tests/judges/requirements.txt | $(BIN)/uv
+	$(BIN)/uv venv -q --clear -p $(BIN)/python .venv-judges
+	$(BIN)/uv pip install -q -p .venv-judges/bin/python -r tests/judges/requirements.txt
+	touch $@
