@@ -17,12 +17,15 @@ RING_M = 0.28  # around a head there is nothing as high: beside it shoulders, be
 BODY_M = 0.65  # shoulders, chest and back lie less than this below the crown
 REACH_M = 0.45  # and this far around it at most
 LIMB_M, LIMB_SHARE = 0.55, 0.78  # a hand reaches so far, and no higher than this share of its owner
+RAISED_M, RAISED_SHARE = 0.33, 0.86  # one that holds a telephone is nearer and higher
+BESIDE_M = 0.37  # no two heads are much nearer, one of them so much lower
+WEAK = 0.45  # of their score have those who are like a limb: they may be somebody who is followed already
 FAR_M = 0.50  # what is as high further off is no body's
 TALLER_M = 0.05
 DIRECTIONS = 16
 TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
 CROWN_M, EDGE_PX, EDGE_POINTS = 0.05, 6, 4  # as high as that at the edge, and it may go on beyond
-DOUBTFUL = 0.45  # somebody who is followed may stand still for as long as they like; nobody begins there
+DOUBTFUL = 0.32  # somebody who is followed may stand still for as long as they like; nobody begins there
 LOW_M = 1.45  # what is no taller may be furniture
 STANDS_M = 0.35  # lower things are no seat and no table
 ABOVE_M = 0.40  # whoever leans over a table rises above it by more
@@ -182,8 +185,10 @@ def kept_of(heads: Array, min_score: float, apart_m: float, cell_m: float) -> La
             other = heads[kept[i]]
             away = cell_m * np.sqrt((heads[k, 0] - other[0]) ** 2 + (heads[k, 1] - other[1]) ** 2)
             alone = alone and away >= apart_m
-            if away < LIMB_M and heads[k, 2] < LIMB_SHARE * other[2]:
-                score = min(score, heads[k, 4])
+            share = RAISED_SHARE if away < RAISED_M else LIMB_SHARE
+            if away < LIMB_M and heads[k, 2] < share * other[2]:
+                limb = heads[k, 4] * _ramp(away, RAISED_M - 0.03, BESIDE_M)
+                score = min(score, max(limb, WEAK * heads[k, 3]))
             if away < LIMB_M and other[3] <= DOUBTFUL:
                 score = min(score, DOUBTFUL)
         if alone and score >= min_score:

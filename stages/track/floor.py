@@ -23,6 +23,7 @@ SLACK_M, CUT_SLACK_M = 0.2, 0.5  # between two measurements of one who does not 
 WALKED_M, WALKS_M_S = 0.4, 0.25  # further and faster than noise makes a thing seem to move
 YOUNG_S, YOUNG_MISSED_S = 0.3, 0.35  # who has only just been seen is not expected for long
 STEADY_S, STEADY, FLICKER = 0.7, 0.8, 0.5  # seen in most frames of late; in less than half of them
+WELL_S = 2.0  # whoever walked and was seen well so short a while ago may look like a limb of somebody's
 LOW_M = 1.45  # what is no taller and flickers is nobody
 REST_M, REST_LOWER_M = (
     0.8,
@@ -45,6 +46,7 @@ class _People:
     seen_ns: NDArray[np.int64] = _empty(np.int64)
     score: NDArray[np.float64] = _empty(np.float64)  # of their detections, of late
     steadiness: NDArray[np.float64] = _empty(np.float64)  # share of the frames of late that show them
+    well_ns: NDArray[np.int64] = _empty(np.int64)  # when their score was last good
     has_walked: Mask = _empty(np.bool_)
 
     def __getitem__(self, rows: Mask) -> _People:
@@ -72,6 +74,7 @@ class Floor(Stage[Detections, Tracks]):
     acceleration_m_s2: float = 2.0
     max_speed_m_s: float = 3.5
     min_new_score: float = 0.5  # a weaker detection continues the track of who has walked, but begins none
+    min_limb_score: float = 0.4  # and a weaker one than this only of who has been seen all the time
     _people: _People = field(default_factory=_People, init=False, repr=False)
     _next_id: int = field(default=0, init=False, repr=False)
     _now_ns: int = field(default=-1, init=False, repr=False)
@@ -127,7 +130,9 @@ class Floor(Stage[Detections, Tracks]):
         slack_m = np.where(np.isnan(heights_m), CUT_SLACK_M, SLACK_M)[None]
         too_far = away_m > slack_m + self.max_speed_m_s * unseen_s[:, None]
         sure = people.has_walked & (people.steadiness > STEADY)
+        lately = people.has_walked & (self._now_ns - people.well_ns < WELL_S * 1e9)
         unlikely = (detections.scores < self.min_new_score)[None] & ~sure[:, None]
+        unlikely &= (detections.scores < self.min_limb_score)[None] | ~lately[:, None]
         cost[(cost > GATE) | too_far | unlikely] = FAR
         rows, columns = linear_sum_assignment(cost)
         possible = cost[rows, columns] < FAR
@@ -141,6 +146,7 @@ class Floor(Stage[Detections, Tracks]):
         floor_m, heights_m = seen.floor_m.astype(float), np.where(sure, seen.heights_m, np.nan)
         people.motion = people.motion.given(rows, floor_m, heights_m, self._noise_m(seen.heights_m))
         people.seen_ns[rows] = self._now_ns
+        people.well_ns[rows[sure]] = self._now_ns
         people.score[rows] += 0.2 * (seen.scores - people.score[rows])
         people.steadiness[rows] += 1.0 - np.exp(-passed_s / STEADY_S)
         away_m = np.linalg.norm(people.motion.position_m - people.born_m, axis=1)
@@ -161,7 +167,8 @@ class Floor(Stage[Detections, Tracks]):
         motion = Motion.begun(floor_m, heights_m, self._noise_m(heights_m), self.max_speed_m_s / 2)
         ids, now_ns = np.arange(self._next_id, self._next_id + n), np.full(n, self._now_ns)
         half, never = np.full(n, 0.55), np.zeros(n, bool)
-        others = _People(motion, ids, floor_m, now_ns, now_ns, new.scores.astype(float), half, never)
+        scores = new.scores.astype(float)
+        others = _People(motion, ids, floor_m, now_ns, now_ns, scores, half, now_ns, never)
         self._people = self._people.with_more(others)
         self._next_id += n
 
