@@ -31,7 +31,7 @@ clean: ## remove what make made
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/uv
 	$(UV) -r pyproject.toml

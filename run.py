@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+
+if __name__ == "__main__":  # until a run begins, and after it: nothing needs an end or a word
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import typer
 from rich.console import Console
@@ -23,10 +28,12 @@ from pipeline.events import CODE_VERSION
 from pipeline.graph_schema import graph_schema
 from pipeline.graphfile import GraphFile
 from pipeline.instances import StageError
+from pipeline.progress import ConsoleHandler, shown
 from pipeline.publish.log import EVENTS, LogError
-from pipeline.report import Report, ledger_table, short
+from pipeline.report import Path as Walk
+from pipeline.report import Report, clock, ledger_table, short
 from pipeline.schema import event_schemas
-from pipeline.session import INTERRUPTED, RECORD, Choices, Session
+from pipeline.session import RECORD, Choices, Session
 from pipeline.stage import InputError
 
 MISTAKES = (ConfigError, InputError, LogError, ManifestError)
@@ -44,10 +51,16 @@ GraphArgument = Annotated[
     Path, typer.Argument(help="A graph, like configs/topview_rgbd.yaml.", metavar="GRAPH")
 ]
 NewFolder = Annotated[Path, typer.Option("--out", help="A new folder.", metavar="DIR")]
-People = Annotated[int, typer.Option(help="How many people are simulated.", min=0)]
-Seconds = Annotated[float, typer.Option(help="For how long they are.", min=0.1)]
-Fps = Annotated[float, typer.Option(help="Frames a second of each simulated camera.", min=0.1)]
-Seed = Annotated[int, typer.Option(help="Another number, other people and other ways.", min=0)]
+
+
+def _crowd(text: str, least: float) -> Any:
+    return typer.Option(help=text, min=least, rich_help_panel="Simulated people")
+
+
+People = Annotated[int, _crowd("How many.", 0)]
+Seconds = Annotated[float, _crowd("For how long.", 0.1)]
+Fps = Annotated[float, _crowd("Frames a second of each camera.", 0.1)]
+Seed = Annotated[int, _crowd("Another number, other people.", 0)]
 
 
 @app.callback(invoke_without_command=True)
@@ -56,10 +69,12 @@ def main(  # noqa: PLR0913
     graph: Annotated[Path | None, typer.Option(help="Run this graph.", metavar="GRAPH")] = None,
     replay: Annotated[Path | None, typer.Option(help="Recordings instead of cameras.", metavar="DIR")] = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Simulated people, no cameras.")] = False,
-    folder: Annotated[Path | None, typer.Option("--out", help="For the event log.", metavar="DIR")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Results; else in var/.", metavar="DIR")
+    ] = None,
     speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as it goes.", min=0)] = 0.0,
-    positions: Annotated[bool, typer.Option("--positions", help="Write where everybody is too.")] = False,
-    picture: Annotated[bool, typer.Option("--picture", help="Draw them, real people too.")] = False,
+    positions: Annotated[bool, typer.Option("--positions", help="Log every position, for eval.")] = False,
+    picture: Annotated[bool, typer.Option("--picture", help="Draw a picture, real people too.")] = False,
     executor: Annotated[str, typer.Option(help="threads, or inline for debugging.")] = "threads",
     people: People = 12,
     seconds: Seconds = 120.0,
@@ -74,10 +89,13 @@ def main(  # noqa: PLR0913
         return
     if graph is None:
         raise ConfigError("--graph: is missing; try --graph configs/topview_rgbd.yaml --simulate, or --help")
-    crowd = {"people": people, "seconds": seconds, "fps": fps, "seed": seed} if simulate else None
+    crowd = {"people": people, "seconds": seconds, "fps": fps, "seed": seed}
+    asked = [name for name in crowd if "COMMANDLINE" in str(context.get_parameter_source(name))]
+    if asked and not simulate:
+        raise ConfigError(f"--{asked[0]}: is for simulated people; leave it out, or add --simulate")
     choices = Choices(
         replay=replay,
-        simulate=crowd,
+        simulate=crowd if simulate else None,
         speed=speed,
         executor=executor,
         positions=positions or simulate,
@@ -91,9 +109,8 @@ def main(  # noqa: PLR0913
 def check(graph: GraphArgument) -> None:
     """Say whether a graph can run, without opening a camera, a file or a model."""
     checked = GraphFile.read(graph).graph()
-    out.print(
-        f"{graph}: good, {len(checked.sources)} cameras and {len(checked.nodes) - len(checked.sources)} stages"
-    )
+    cameras, stages = len(checked.sources), len(checked.nodes) - len(checked.sources)
+    out.print(f"{graph}: good, {cameras} cameras and {stages} stages", soft_wrap=True)
 
 
 @app.command()
@@ -137,7 +154,7 @@ def simulate(  # noqa: PLR0913
     file = GraphFile.read(SIMULATED)
     choices = Choices(simulate=crowd, cameras=tuple(file.cameras)[:cameras], record=folder)
     session = Session(file, choices, folder)
-    status = session.conduct(say=_say)
+    status = _conduct(session)
     out.print(ledger_table(session.ledger()))
     if status == 0:
         _write_truth(folder, crowd, session)
@@ -153,7 +170,7 @@ def record(
 ) -> None:
     """Record the cameras of a graph, one RealSense .db3 each, and a manifest. Needs the 'realsense' extra."""
     session = Session(GraphFile.read(graph), Choices(record=folder, seconds=seconds), folder)
-    status = session.conduct(say=_say)
+    status = _conduct(session)
     out.print(ledger_table(session.ledger()))
     _write_manifest(folder, session, "recorded")
     raise typer.Exit(status)
@@ -173,7 +190,7 @@ def evaluate(
 
 def _run(file: GraphFile, choices: Choices, folder: Path) -> int:
     session = Session(file, choices, folder)
-    status = session.conduct(say=_say)
+    status = _conduct(session)
     out.print(session.report.table())
     out.print(ledger_table(session.ledger()))
     if choices.simulate is not None and status == 0:
@@ -186,29 +203,27 @@ def _run(file: GraphFile, choices: Choices, folder: Path) -> int:
     return status
 
 
+def _conduct(session: Session) -> int:
+    with shown(session.progress, err):
+        return session.conduct(say=_say)
+
+
 def _say(sentence: str) -> None:
     err.print(sentence, markup=False)
 
 
 def _print_scores(events: Path, truth: Path) -> None:
-    from engines.evaluate.evaluate_run import evaluate_run
-    from engines.evaluate.mot_challenge import evaluate_mot, evaluate_mot_folders
-    from engines.evaluate.tables import table_of_mot, tables_of_run
+    from engines.evaluate.tables import tables_of
 
     try:
-        if truth.suffix == ".txt":
-            tables = (table_of_mot({events.stem: evaluate_mot(events, truth)}),)
-        elif events.is_dir() and not (events / EVENTS).exists():
-            tables = (table_of_mot(evaluate_mot_folders(events, truth)),)
-        else:
-            tables = tables_of_run(evaluate_run(events, truth))
+        tables = tables_of(events, truth)
     except ValueError as error:
         raise InputError(str(error)) from error
     for table in tables:
-        shown = Table(*table.headers, title=table.title)
+        printed = Table(*table.headers, title=table.title)
         for row in table.rows:
-            shown.add_row(*row)
-        out.print(shown)
+            printed.add_row(*row)
+        out.print(printed)
 
 
 def _write_truth(folder: Path, crowd: Mapping[str, Any], session: Session) -> None:
@@ -233,26 +248,23 @@ def _write_manifest(folder: Path, session: Session, kind: Literal["recorded", "s
     out.print(str(write_manifest(folder, manifest)), soft_wrap=True)
 
 
-def _draw(report: Report, path: Path, is_simulated: bool) -> Path:
+def _draw(report: Report, file: Path, is_simulated: bool) -> Path:
     import cv2
-    import numpy as np
 
     from engines.evaluate.picture import Person, Visit, picture_of
 
-    people = [
-        Person(
-            name=short(person.identity_id),
-            detail=f"{person.height_m or 0:.2f} m, walked {person.walked_m:.0f} m, {' > '.join(person.cameras)}",
-            visits=[
-                Visit(p.camera_id, np.array(p.points_m).reshape(-1, 2)) for p in person.paths if p.points_m
-            ],
-            crops=[path.portrait for path in person.paths if path.portrait is not None],
-        )
-        for person in report.people()
-    ]
+    people = report.people()
+    began_ns = min((path.first_ns for one in people for path in one.paths), default=0)
+
+    def visit(path: Walk) -> Visit:
+        when = clock((path.first_ns - began_ns) / 1e9)
+        return Visit(path.camera_id, path.way_m, when, path.portrait)
+
+    cards = [Person(short(one.identity_id), one.details, list(map(visit, one.paths))) for one in people]
     title = f"{len(people)} identities" + (", simulated people" if is_simulated else "")
-    cv2.imwrite(str(path), picture_of(people, title)[:, :, ::-1])
-    return path
+    if not cv2.imwrite(str(file), picture_of(cards, title)[:, :, ::-1]):
+        raise InputError(f"{file}: cannot be written; make room and run again")
+    return file
 
 
 def _write(path: Path, text: str) -> None:
@@ -266,13 +278,12 @@ def _write(path: Path, text: str) -> None:
 
 def start() -> int:
     """Run the command line; a mistake of its user's is one line and status 2, a failing stage status 1."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[ConsoleHandler(err)])
     try:
-        app(standalone_mode=False)
-    except typer.Exit as end:
-        return int(end.exit_code)
+        return int(app(standalone_mode=False) or 0)  # what an Exit says is returned here
     except typer.TyperException as mistake:
-        mistake.show()
+        said = mistake.format_message().rstrip(".")
+        _say(f"{said[:1].lower()}{said[1:]}; try --help")
         return 2
     except MISTAKES as mistake:
         _say(str(mistake))
@@ -280,9 +291,6 @@ def start() -> int:
     except StageError as failure:
         _say(str(failure))
         return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter, deque
@@ -11,6 +12,8 @@ from typing import Literal
 from pipeline.messages import Frame, Heartbeat, Reset, SystemEvent
 
 SAY_EVERY_NS = 1_000_000_000  # drops are gathered into one `gap` event a second, of capture time
+LARGE_FRAME_MB = 5.0  # colour and depth of 1280 x 720
+PATIENT_MS = 4000.0
 
 Produced = Frame | Heartbeat | SystemEvent | Reset
 
@@ -33,6 +36,13 @@ class Admission:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if self.wait_ms <= 0:
             raise ValueError(f"wait_ms must be above 0, got {self.wait_ms}")
+
+
+def for_a_recording(cameras: int) -> Admission:
+    """As deep as half of the free memory allows, and patient: what waits for a slow disk is not lost."""
+    free_mb = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e6
+    frames = int(free_mb / 2 / LARGE_FRAME_MB / cameras)
+    return Admission(max_queued=max(Admission().max_queued, frames), wait_ms=PATIENT_MS)
 
 
 class Gate:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 
 from pipeline.messages import CorrectionEvent, Event, IdentityEvent, Picture, Portrait, Positions, SystemEvent
@@ -29,6 +30,11 @@ class Path:
     height_m: float | None = None
     portrait: Picture | None = None
     _drawn_ns: int = -(10**18)
+
+    @property
+    def way_m(self) -> NDArray[np.float64]:
+        """Where it went, as far as that is to be drawn: (n, 2)."""
+        return np.array(self.points_m).reshape(-1, 2)
 
     def goes_to(self, x_m: float, y_m: float, now_ns: int, drawn: bool) -> None:
         if self.last_m is not None:
@@ -67,6 +73,12 @@ class Person:
         heights = [path.height_m for path in self.paths if path.height_m is not None]
         return float(np.median(heights)) if heights else None
 
+    @property
+    def details(self) -> tuple[str, str]:
+        """Height and way, as people read them."""
+        height = f"{self.height_m:.2f} m" if self.height_m is not None else "-"
+        return height, f"walked {self.walked_m:.0f} m"
+
 
 class Report:
     """Remembers per identity what the table shows, merges and splits applied; paths and crops if `is_drawn`."""
@@ -92,6 +104,11 @@ class Report:
                 self._path(event.tracklet_id, event.camera_id, event.captured_ns).portrait = event.color
             case SystemEvent():
                 self.system = [*self.system[-SYSTEM_EVENTS:], event]
+
+    @property
+    def identities(self) -> int:
+        """How many there are; any thread may ask."""
+        return len(set(list(self._identity_of.values())))
 
     def people(self) -> list[Person]:
         """Everyone, in order of first appearance."""
@@ -137,6 +154,13 @@ class Report:
 def short(identity_id: str) -> str:
     """The part of an identity that tells it from others on a screen."""
     return f"{identity_id[:2]}{identity_id[-6:]}"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, and hours where there are any."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def ledger_table(rows: Sequence[Row]) -> Table:

@@ -33,6 +33,9 @@ class Run:
     watch: Watch = field(default_factory=Watch)
     gates: dict[str, Gate] = field(default_factory=dict)  # by camera, of the live sources
     clocks: Clocks = field(default_factory=Clocks)
+    frames: int = field(default=0, init=False)  # of which everything has come out
+    began_ns: int = field(default=0, init=False)  # when the first and the last of them were captured
+    now_ns: int = field(default=0, init=False)
     _finishing: threading.Event = field(default_factory=threading.Event)
     _pace: Pace = field(init=False)
 
@@ -49,7 +52,11 @@ class Run:
 
     def came_out(self, place: Place) -> None:
         """All that came of this place has been delivered."""
-        if gate := self.gates.get(place[1]):
+        captured_ns, camera_id, _ = place
+        if camera_id:
+            self.began_ns, self.now_ns = (self.began_ns if self.frames else captured_ns), captured_ns
+            self.frames += 1
+        if gate := self.gates.get(camera_id):
             gate.left()
 
     def wait_for(self, captured_ns: int) -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from configs.build import ConfigError
+from pipeline.admission import for_a_recording
 from pipeline.events import Envelopes, Provenance
 from pipeline.executors import inline, threads
 from pipeline.graph import CAMERAS, EVENTS, Graph
@@ -25,13 +26,16 @@ from pipeline.graphfile import GraphFile
 from pipeline.inputs import fingerprint, replayed, simulated
 from pipeline.messages import Event, Message, Portrait, SystemEvent, Tracklet
 from pipeline.publish._publisher import Publisher
-from pipeline.report import Report
-from pipeline.run import Run
+from pipeline.report import Report, clock
+from pipeline.run import Run, ignore
 from pipeline.watch import LOST_OUTSIDE, Row, unbalanced
 
 EXECUTORS = {"threads": threads.run, "inline": inline.run}
 INTERRUPTED, STOPS_WITHIN_S = 130, 10.0
+FINISHING = "finishing what is in flight; Ctrl-C again ends at once"
 RECORD = "record"
+NOBODY_S = {LOST_OUTSIDE, "untied_clock"}  # losses that are as they must be
+TROUBLES = ("source_down", "source_stalled", "source_frozen", "clock_changed", "floor_lost", "floor_moved")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Session:
     _publishers: dict[str, Publisher] = field(init=False)
     _cameras: Mapping[str, Any] = field(init=False)
     _closing: ExitStack = field(default_factory=ExitStack, init=False)
+    _say: Callable[[str], None] = field(default=ignore, init=False)
 
     def __post_init__(self) -> None:
         more = {"log": {"positions": True}} if self.choices.positions else {}
@@ -89,6 +94,7 @@ class Session:
 
     def conduct(self, say: Callable[[str], None]) -> int:
         """Run to the end, publish what comes of it, say what went wrong, and give the exit status."""
+        self._say = say
         with self._closing, _signals(self.run, say):
             EXECUTORS[self.choices.executor](self.graph, self.run)
             stopped = "asked to stop" if self.run.is_finishing else "at its end"
@@ -105,18 +111,26 @@ class Session:
             return 3
         return INTERRUPTED if self.run.is_finishing and not self.is_live else 0
 
+    def progress(self) -> str:
+        """How far the run has come, in one line; any thread may ask."""
+        run, people = self.run, self.report.identities
+        if not run.frames:
+            return "starting; what has never run here is compiled first"
+        planned_s = self.choices.seconds or (self.choices.simulate or {}).get("seconds")
+        planned = f" of {clock(planned_s)}" if planned_s else ""
+        who = f", {people} identities" if not self.choices.record else ""
+        return f"{clock((run.now_ns - run.began_ns) / 1e9)}{planned}, {run.frames} frames{who}"
+
     def ledger(self) -> list[Row]:
         """What became of every frame."""
         return self.run.watch.ledger(self.graph)
 
     def _lost(self) -> list[SystemEvent]:
         """What could not be read of recordings, or not be recorded; a live camera drops as it must."""
-        gaps = [
-            event
-            for event in self.report.system
-            if event.kind == "gap" and set(event.counts) != {LOST_OUTSIDE}
-        ]
-        return gaps if self.choices.record or not self.is_live else []
+        if self.is_live and not self.choices.record:
+            return []
+        gaps = [event for event in self.report.system if event.kind == "gap"]
+        return [gap for gap in gaps if set(gap.counts) - NOBODY_S or not (gap.counts or self.is_live)]
 
     def _open(self) -> None:
         """Every stage is open: from here on files are written."""
@@ -141,6 +155,8 @@ class Session:
     def _take(self, message: Message) -> None:
         event: Event = message  # type: ignore[assignment]  # a checked graph gives nothing else
         self.report.add(event)
+        if isinstance(event, SystemEvent) and event.kind in TROUBLES and not self.run.is_finishing:
+            self._say(f"{event.camera_id}: {event.detail}")
         if not isinstance(event, Portrait):
             for publisher in self._publishers.values():
                 publisher.publish(event)
@@ -165,7 +181,9 @@ def _cameras(file: GraphFile, choices: Choices) -> Mapping[str, Any]:
 def _graph(file: GraphFile, choices: Choices, cameras: Mapping[str, Any]) -> Graph:
     if choices.record:
         settings = {"out": str(choices.record), "seconds": choices.seconds}
-        return file.graph(cameras, {RECORD: {"stage": "record", "from": CAMERAS, **settings}})
+        graph = file.graph(cameras, {RECORD: {"stage": "record", "from": CAMERAS, **settings}})
+        deep = for_a_recording(len(cameras))
+        return Graph([replace(node, admission=deep) for node in graph.nodes])
     if not choices.is_drawn:
         return file.graph(cameras)
     tracklets = [node.id for node in file.graph(cameras).nodes if Tracklet in node.gives]
@@ -176,19 +194,27 @@ def _graph(file: GraphFile, choices: Choices, cameras: Mapping[str, Any]) -> Gra
 @contextmanager
 def _signals(run: Run, say: Callable[[str], None]) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM lets what is in flight finish; a second one, or ten seconds, ends at once."""
+    timer = threading.Timer(STOPS_WITHIN_S, os.kill, (os.getpid(), signal.SIGINT))
+    timer.daemon = True
+    # by a thread: this one may be in the middle of a word itself when the signal comes
+    saying = threading.Thread(target=say, args=(FINISHING,))
+    is_first = True
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        if run.is_finishing:
+        nonlocal is_first
+        if not is_first:
             raise KeyboardInterrupt
-        say("finishing what is in flight; Ctrl-C again ends at once")
+        is_first = False
         run.finish()
-        timer = threading.Timer(STOPS_WITHIN_S, os.kill, (os.getpid(), signal.SIGINT))
-        timer.daemon = True
+        saying.start()
         timer.start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
+        timer.cancel()  # what follows the run, hashes of a recording, may take longer
         for number, handler in before.items():
             signal.signal(number, handler)
+        if not is_first:
+            saying.join()

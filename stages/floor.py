@@ -75,9 +75,10 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
     def _look(self, frame: Frame, picture: Samples) -> Iterator[SystemEvent]:
         settled = self._plane is not None and len(self._pictures) == POOLED
         if not settled or frame.captured_ns - self._fitted_ns >= self.again_s * 1e9:
-            self._fitted_ns = frame.captured_ns
             self._pictures = [*self._pictures, picture][-POOLED:]
-            yield from self._fit(frame, settled)
+            if self._plane is None or len(self._pictures) == POOLED:  # a fit costs more than all else here
+                self._fitted_ns = frame.captured_ns
+                yield from self._fit(frame, settled)
         if self._plane is not None:
             pose = self._placed(frame.view, self._plane).pose
             known = self._standing or nothing_around(*pose.translation_m[:2])

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
-from pipeline.messages import Portrait, Tracklet
-from pipeline.stage import Stage
+from pipeline.keyed import Keyed
+from pipeline.messages import Crop, Portrait, Tracklet
+from pipeline.stage import Memory, Stage
 
 
 @dataclass
 class View(Stage[Tracklet, Portrait]):
     """Gives the best colour crop of each tracklet as it closes."""
 
+    memory: ClassVar[Memory] = Memory.CAMERA
+    _best: Keyed[Crop] = field(default_factory=Keyed, init=False)  # by tracklet
+
     def process(self, tracklet: Tracklet) -> Iterator[Portrait]:
-        coloured = [crop for crop in tracklet.crops if crop.color is not None]
-        if tracklet.phase != "closed" or not coloured:
+        id = tracklet.tracklet_id
+        for crop in tracklet.crops:
+            best = self._best.get(id)
+            if crop.color is not None and (best is None or crop.quality > best.quality):
+                self._best.put(id, crop)
+        best = self._best.get(id)
+        if tracklet.phase != "closed" or best is None or best.color is None:
             return
-        best = max(coloured, key=lambda crop: crop.quality)
-        if best.color is not None:
-            yield Portrait(tracklet.camera_id, tracklet.tracklet_id, best.captured_ns, best.color)
+        self._best.delete(id)
+        yield Portrait(tracklet.camera_id, id, best.captured_ns, best.color)

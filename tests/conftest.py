@@ -21,12 +21,15 @@ def recordings() -> Path:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """In CI, with the recordings present, a skipped test that is not listed is a failure."""
+    """In CI, with the recordings present, a skipped test that is not listed with its reason is a failure."""
     if not (os.environ.get("CI") and DATA.is_dir()):
         return
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
-    listed = [line.split("  ")[0] for line in LISTED.read_text().splitlines() if line and line[0] != "#"]
+    lines = [line.partition("  ") for line in LISTED.read_text().splitlines() if not line.startswith("#")]
+    listed = [test for test, _, reason in lines if reason.strip()]
     unlisted = [skip.nodeid for skip in reporter.stats.get("skipped", ()) if skip.nodeid not in listed]
     if unlisted:
-        reporter.write_line(f"skipped, and not in {LISTED.name}: {', '.join(unlisted)}", red=True)
+        reporter.write_line(
+            f"skipped, and not in {LISTED.name} with a reason: {', '.join(unlisted)}", red=True
+        )
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,36 +1,67 @@
-"""Every shell block in README and docs/ runs, one after the other, in a clean copy of the project."""
+"""Every shell block in README and docs/ runs, one after the other, in a clean copy of the project; a block of code that
+begins with the name of a file is that file. Every setting and every event is somewhere in the manual.
+"""
 
 import os
 import re
 import shutil
 import subprocess
+import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from every_stage import every_source, every_stage
+
+import run
+from calibration.site import SiteCamera
+from engines.overhead_depth import OverheadDepth
+from engines.overhead_descriptor import OverheadDescriptor
+from pipeline.admission import Admission
+from pipeline.publish.log import Log
+from pipeline.schema import event_schemas
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"(?P<mark><!-- [^\n]+ -->\n)?```(?P<language>\w*)\n(?P<text>.*?)```", re.DOTALL)
+FENCE = re.compile(r"(?P<mark><!-- [^\n]+ -->\n *)?```(?P<language>\w*)\n(?P<text>.*?)```", re.DOTALL)
 MARKS = {"<!-- needs hardware -->", "<!-- needs recordings -->", "<!-- run by CI itself -->"}
 LIMIT_S = 600
 
 
-def blocks(page):
-    """The shell blocks of a page that can run anywhere."""
+FILE = re.compile(r"# (?P<name>[\w/.]+)\n")
+
+
+def run_blocks(page, folder):
+    """Write the files and run the shell blocks of a page that can run anywhere, in their order."""
+    environment = {**os.environ, "PATH": f"{folder}/.venv/bin:{os.environ['PATH']}", "COLUMNS": "120"}
     for fence in FENCE.finditer(page.read_text()):
+        text, named = fence["text"], FILE.match(fence["text"])
+        if fence["language"] == "python" and named:
+            (folder / named["name"]).write_text(text[named.end() :])
         if fence["language"] == "sh" and not fence["mark"]:
-            yield fence["text"]
+            shell = ["bash", "-euo", "pipefail", "-c", text]
+            done = subprocess.run(
+                shell, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_S
+            )
+            assert done.returncode == 0, f"{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     """The tracked and new files, as a clone would have them, with the environment that runs this test."""
     folder = tmp_path_factory.mktemp("clone")
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
-        "\n"
-    ):
-        if name and (ROOT / name).is_file():
+    command = [
+        "git",
+        "-c",
+        f"safe.directory={ROOT}",
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     for environment in (".venv", ".venv-judges"):
@@ -41,17 +72,7 @@ def clone(tmp_path_factory):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_shell_blocks_of_the_page_run(page, clone):
-    for text in blocks(page):
-        environment = {**os.environ, "PATH": f"{clone}/.venv/bin:{os.environ['PATH']}", "COLUMNS": "120"}
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", text],
-            cwd=clone,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-        )
-        assert done.returncode == 0, f"{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    run_blocks(page, clone)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -64,3 +85,31 @@ def test_a_mark_before_a_block_is_one_that_is_known(page):
 def test_links_to_files_lead_somewhere(page):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def settings_of(part):
+    return {f.name for f in fields(part) if f.init} - {"camera_id", "site"}
+
+
+@pytest.mark.parametrize(
+    "part", [*every_stage(), *every_source(), OverheadDepth, OverheadDescriptor, Log, Admission, SiteCamera]
+)
+def test_every_setting_is_in_the_manual(part):
+    manual = "".join(page.read_text() for page in PAGES)
+    assert {name for name in settings_of(part) if not re.search(rf"\b{name}\b", manual)} == set()
+
+
+def test_every_event_is_explained():
+    page = (ROOT / "docs" / "events.md").read_text()
+    kinds = [name.split(".")[-2] for name in event_schemas()]
+    assert [kind for kind in kinds if not re.search(rf"^\| .*`{kind}`.* \|", page, re.M)] == []
+
+
+def test_every_option_and_command_is_explained():
+    page = (ROOT / "docs" / "running.md").read_text()
+    said = subprocess.run(
+        [sys.executable, "run.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    options = set(re.findall(r"--[a-z]+", said.stdout)) - {"--help"}
+    commands = {command.name or command.callback.__name__ for command in run.app.registered_commands}
+    assert {name for name in options | commands if f"`{name}" not in page} == set()

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from functools import reduce
 from math import isnan
 from operator import add
+from pathlib import Path
 
+from engines.evaluate.evaluate_run import evaluate_run
+from engines.evaluate.mot_challenge import evaluate_mot, evaluate_mot_folders
+from engines.evaluate.run_folder import EVENTS
 from engines.evaluate.run_scores import CameraScores, RunScores
 from engines.evaluate.scores import Scores
 from engines.evaluate.visits import Share
@@ -22,6 +26,15 @@ class ScoreTable:
     title: str
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def tables_of(result: Path, truth: Path) -> tuple[ScoreTable, ...]:
+    """Scores of whatever is there: a run, a MOT result, or a folder of those; raises ValueError where one is bad."""
+    if truth.suffix == ".txt":
+        return (table_of_mot({result.stem: evaluate_mot(result, truth)}),)
+    if result.is_dir() and not (result / EVENTS).exists():
+        return (table_of_mot(evaluate_mot_folders(result, truth)),)
+    return tables_of_run(evaluate_run(result, truth))
 
 
 def tables_of_run(scores: RunScores) -> tuple[ScoreTable, ...]:

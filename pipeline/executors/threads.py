@@ -66,7 +66,7 @@ def run(graph: Graph, run: Run, size: int = SIZE) -> None:
         _wait_until_ended(threads, links)  # after the last step there is only closing left to fail
     except BaseException:
         links.stop.set()
-        _wait_until_ended(threads, links, GRACE_S / 5)
+        _wait_until_ended(threads, links, GRACE_S / 10)
         raise
 
 

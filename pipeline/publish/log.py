@@ -15,7 +15,7 @@ from pipeline.messages import Event, Portrait, Positions, SystemEvent
 from pipeline.publish._publisher import Publisher
 
 EVENTS, SYSTEM, POSITIONS = "events.jsonl", "system.jsonl", "positions.jsonl"
-BUFFER_BYTES = 1 << 16
+BUFFERED = {POSITIONS: 1 << 16}  # bytes; an event is in its file at once, for whoever follows it
 
 
 class LogError(Exception):
@@ -27,6 +27,7 @@ class Lines:
     """One append-only file of lines. A line that does not fit on the disk is taken back, not left half there."""
 
     path: Path
+    buffer_bytes: int = 0
 
     def __post_init__(self) -> None:
         self._pending, self._size, self._written = io.BytesIO(), 0, 0
@@ -42,7 +43,7 @@ class Lines:
     def write(self, line: bytes) -> None:
         self._pending.write(line)
         self._pending.write(b"\n")
-        if self._pending.tell() >= BUFFER_BYTES:
+        if self._pending.tell() >= self.buffer_bytes:
             self.flush()
 
     def flush(self) -> None:
@@ -79,7 +80,7 @@ class Log(Publisher):
         except OSError as error:
             raise LogError(f"{folder}: cannot be made, {error.strerror}; choose another --out") from error
         for name in (EVENTS, SYSTEM, *([POSITIONS] if self.positions else [])):
-            self._files[name] = Lines(folder / name)
+            self._files[name] = Lines(folder / name, BUFFERED.get(name, 0))
 
     def publish(self, event: Event) -> None:
         """Append one event to the file of its kind."""

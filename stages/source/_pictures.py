@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from isal import isal_zlib
+import deflate
 
 from pipeline.messages import Encoded
 
@@ -44,7 +44,7 @@ def _check_png(png: memoryview, size: tuple[int, int]) -> None:
         kind = bytes(png[start + 4 : start + 8])
         if end + 4 > len(png):
             raise ValueError(f"is a PNG cut off after {len(png)} bytes")
-        if isal_zlib.crc32(png[start + 4 : end]) != int.from_bytes(png[end : end + 4], "big"):
+        if deflate.crc32(png[start + 4 : end]) != int.from_bytes(png[end : end + 4], "big"):
             raise ValueError(
                 f"has a {kind.decode('ascii', 'replace')} chunk with another checksum than it says"
             )

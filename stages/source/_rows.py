@@ -12,6 +12,7 @@ from typing import Any
 from stages.source._leaves import Leaves, Row, missing_bytes
 
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter where the schema itself is spoilt
+CACHE_PAGES = 20  # each page of a picture is read once: a larger cache only empties that of the processor
 UNFINISHED = ("-journal", "-wal")  # beside a file whose writer has not ended it
 
 
@@ -80,6 +81,7 @@ class _Sqlite:
         self._database.close()
 
     def topics(self) -> dict[int, str]:
+        self._database.execute(f"PRAGMA cache_size = {CACHE_PAGES}")  # here, as it reads the schema
         return {id: str(name) for id, name in self._database.execute("SELECT rowid, name FROM topics")}
 
     def rows(self, bulky: Set[int]) -> Iterator[Row]:

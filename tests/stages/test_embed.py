@@ -1,0 +1,99 @@
+"""A tracklet's crops become one vector: where the person stands, and where colour comes from, does not matter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from builders import crop, detections, frame, tracklet, tracks
+from clothed import ABOVE, BLACK, WHITE, Clothed, painted, points_of, seen_by
+from scenes import LENS, depth_of
+
+from calibration.camera import Pose, Registration, View
+from engines.overhead_descriptor import OverheadDescriptor
+from stages._crops import crops_of
+from stages.embed import Embed
+
+BESIDE_M = np.array([0.059, 0.0, 0.0])  # where the colour camera is, from depth's
+WIDE = replace(LENS, fx_px=300.0, fy_px=300.0)
+
+
+def of_crops(*crops, embedder=None, **given):
+    stage = Embed(embedder or OverheadDescriptor())
+    stage.open()
+    (made,) = stage.process(tracklet(crops=crops, **given))
+    return made
+
+
+def crop_of(who, at=(0.0, 0.0), color=None, registration=None, **given):
+    """Cut out of a whole frame, as the graph does it."""
+    depth, on_depth, box = seen_by(who, ABOVE, at, **given)
+    color = on_depth if color is None else color
+    seen = frame(view=ABOVE, color=color, depth=depth, registration=registration)
+    rows = tracks(detections(seen, [box], [at], [who.height_m]), [0])
+    (made,) = crops_of(rows, color, depth, np.array([0]))
+    return made
+
+
+def test_the_vector_has_length_1_and_says_what_made_it():
+    made = of_crops(crop_of(Clothed()), modality="rgbd")
+    assert np.linalg.norm(made.vector) == pytest.approx(1.0, abs=1e-5)
+    assert (made.modality, made.model_id) == ("rgbd", "overhead_descriptor.1")
+
+
+def test_a_tracklet_without_new_crops_goes_on_with_an_empty_vector():
+    made = of_crops(phase="closed")
+    assert made.vector.shape == (0,)
+    assert made.tracklet.phase == "closed"
+
+
+def test_several_crops_are_one_vector_to_which_the_better_ones_give_more():
+    good, bad = crop_of(Clothed()), crop_of(Clothed(WHITE, BLACK, 1.6))
+    alone = [of_crops(one).vector for one in (good, bad)]
+    mixed = of_crops(replace(good, quality=0.9), replace(bad, quality=0.1)).vector
+    assert np.linalg.norm(mixed) == pytest.approx(1.0, abs=1e-5)
+    assert mixed @ alone[0] > mixed @ alone[1] + 0.05
+    assert mixed @ alone[1] > alone[0] @ alone[1]
+
+
+def test_where_in_the_picture_somebody_stands_hardly_matters():
+    one, other = Clothed(), Clothed(WHITE, BLACK)
+    here, there = (of_crops(crop_of(one, at)).vector for at in ((0.6, 0.4), (-0.5, -0.5)))
+    assert here @ there > 0.96
+    assert here @ of_crops(crop_of(other, (0.6, 0.4))).vector < 0.9
+
+
+def test_colour_from_a_camera_beside_depth_s_gives_the_vector_of_colour_on_depth():
+    who, pose = Clothed(), ABOVE.pose
+    beside = View(WIDE, ABOVE.mount, Pose(pose.rotation, pose.apply(BESIDE_M)))
+    z = points_of(depth_of(who.body(0.0, 0.0, 0.0), beside), beside)[..., 2]
+    apart = Registration(WIDE, Pose(np.eye(3), -BESIDE_M))
+    color = painted(who, z, seed=2)
+    on_depth, laid, not_laid = (
+        of_crops(one).vector
+        for one in (crop_of(who), crop_of(who, color=color, registration=apart), crop_of(who, color=color))
+    )
+    assert on_depth @ laid > 0.98
+    assert on_depth @ not_laid < on_depth @ laid - 0.02
+
+
+def test_points_without_depth_are_unknown_to_the_embedder():
+    def embedder(colors, points, heights_m):
+        unknown.extend(np.isnan(one).any(axis=2) for one in points)
+        return np.ones((len(points), 4), np.float32)
+
+    unknown = []
+    embedder.model_id = "any"
+    holed = crop_of(Clothed())
+    holed.depth[:3] = 0
+    of_crops(holed, embedder=embedder)
+    assert unknown[0][:3].all()
+    assert unknown[0][3:].mean() < 0.05
+
+
+def test_without_depth_an_embedder_gets_none():
+    def embedder(colors, points, heights_m):
+        assert points == [None]
+        return np.ones((1, 4), np.float32)
+
+    embedder.model_id = "any"
+    assert of_crops(crop(np.zeros((6, 4, 3), np.uint8)), embedder=embedder).vector == pytest.approx([0.5] * 4)
