@@ -22,7 +22,7 @@ def expected(people, graph, tmp_path_factory):
 def log(people, graph, out, *more, **settings):
     """The hashes of what a run writes about people."""
     done = sightline("--graph", graph, "--replay", people, "--positions", "--out", out, *more, **settings)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr  # which holds progress, if the machine is slow
     return {
         name: sha256((out / name).read_bytes()).hexdigest() for name in ("events.jsonl", "positions.jsonl")
     }
