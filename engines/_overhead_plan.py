@@ -148,11 +148,20 @@ def without_spikes(plan: Array) -> Array:
     low, out = np.zeros_like(plan), plan.copy()
     for r in range(1, rows - 1):
         for c in range(1, columns - 1):
-            low[r, c] = plan[r - 1 : r + 2, c - 1 : c + 2].min()
+            if plan[r, c] > 0:
+                least = plan[r, c]
+                for i in range(r - 1, r + 2):
+                    for j in range(c - 1, c + 2):
+                        least = min(least, plan[i, j])
+                low[r, c] = least
     for r in range(1, rows - 1):
         for c in range(1, columns - 1):
             if plan[r, c] > 0:
-                out[r, c] = min(plan[r, c], low[r - 1 : r + 2, c - 1 : c + 2].max() + SPIKE_M)
+                most = low[r, c]
+                for i in range(r - 1, r + 2):
+                    for j in range(c - 1, c + 2):
+                        most = max(most, low[i, j])
+                out[r, c] = min(plan[r, c], most + SPIKE_M)
     return out
 
 

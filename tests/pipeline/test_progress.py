@@ -2,7 +2,9 @@
 
 import io
 import logging
+import threading
 import time
+from itertools import pairwise
 
 import pytest
 from rich.console import Console
@@ -28,12 +30,20 @@ def test_on_a_terminal_the_line_changes_and_is_gone_at_the_end():
 
 def test_elsewhere_there_are_plain_lines_and_fewer_of_them_with_time(monkeypatch):
     monkeypatch.setattr(progress, "FIRST_S", 0.05)
-    file = console(False)
-    with shown(lambda: "a line that is longer than the width", file):
-        time.sleep(1.0)
-    lines = file.file.getvalue().splitlines()
-    assert set(lines) == {"a line that is longer than the width"}
-    assert 2 <= len(lines) <= 12
+    file, said_s, enough = console(False), [], threading.Event()
+
+    def line():
+        said_s.append(time.monotonic())
+        if len(said_s) == 9:
+            enough.set()
+        return "a line that is longer than the width"
+
+    with shown(line, file):
+        assert enough.wait(20.0)
+    assert set(file.file.getvalue().splitlines()) == {"a line that is longer than the width"}
+    gaps_s = [after - before for before, after in pairwise(said_s)]
+    lasted_s = [before - said_s[0] for before in said_s[:-1]]
+    assert all(gap > 0.99 * max(0.05, lasted / 3) for gap, lasted in zip(gaps_s, lasted_s, strict=True))
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -84,7 +84,9 @@ def test_a_device_is_free_again_once_its_camera_is_closed(source, long_file):
         first = source(camera_id="first")
         first.open()
         first.close()
-        source(camera_id="second").open()
+        second = source(camera_id="second")
+        second.open()
+        assert len(frames(up_to(second.produce(0), lambda m: len(frames([m])) > 0))) == 1
 
 
 def test_two_cameras_of_one_process_stream_at_once(source, tmp_path, long_file):
