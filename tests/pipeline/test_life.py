@@ -133,8 +133,16 @@ def test_names_a_source_that_fails(run, method, message):
         run(graph, Run(ignore))
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as at a terminal: what is started in the background ignores it from birth."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @RUNS
-def test_ctrl_c_ends_a_source_that_blocks(run):
+def test_ctrl_c_ends_a_source_that_blocks(run, ctrl_c):
     graph = Graph([toys.camera("cams", Blocks, frames=1), Node("tells", Tells(), ("cams",))])
     began = time.monotonic()
     threading.Timer(3.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
