@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv pip install -q -p $(BIN)/python -c constraints.txt
+# compiled now, not when it is first imported, nor each time where Python may not write
+UV := $(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python -c constraints.txt
 
 .PHONY: help run test lint format judges clean
 

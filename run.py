@@ -75,7 +75,7 @@ def main(  # noqa: PLR0913
     speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as it goes.", min=0)] = 0.0,
     positions: Annotated[bool, typer.Option("--positions", help="Log every position, for eval.")] = False,
     picture: Annotated[bool, typer.Option("--picture", help="Draw a picture, real people too.")] = False,
-    executor: Annotated[str, typer.Option(help="threads, or inline for debugging.")] = "threads",
+    executor: Annotated[str, typer.Option(help="threads, processes or inline; else what suits.")] = "",
     people: People = 12,
     seconds: Seconds = 120.0,
     fps: Fps = 10.0,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pipeline.admission import Clocks, Gate
 from pipeline.cuts import BEGINNING, Cut
 from pipeline.messages import Message
-from pipeline.order import Barrier, Place
+from pipeline.order import BEAT, LAST, Barrier, Place
 from pipeline.watch import Watch
 
 
@@ -52,10 +52,11 @@ class Run:
 
     def came_out(self, place: Place) -> None:
         """All that came of this place has been delivered."""
-        captured_ns, camera_id, _ = place
-        if camera_id:
-            self.began_ns, self.now_ns = (self.began_ns if self.frames else captured_ns), captured_ns
-            self.frames += 1
+        captured_ns, camera_id, index = place
+        if not camera_id or index in (BEAT, LAST):
+            return
+        self.began_ns, self.now_ns = (self.began_ns if self.frames else captured_ns), captured_ns
+        self.frames += 1
         if gate := self.gates.get(camera_id):
             gate.left()
 

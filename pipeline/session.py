@@ -20,7 +20,7 @@ from typing import Any
 from configs.build import ConfigError
 from pipeline.admission import for_a_recording
 from pipeline.events import Envelopes, Provenance
-from pipeline.executors import inline, threads
+from pipeline.executors import inline, processes, threads
 from pipeline.graph import CAMERAS, EVENTS, Graph
 from pipeline.graphfile import GraphFile
 from pipeline.inputs import fingerprint, replayed, simulated
@@ -30,7 +30,7 @@ from pipeline.report import Report, clock
 from pipeline.run import Run, ignore
 from pipeline.watch import LOST_OUTSIDE, Row, unbalanced
 
-EXECUTORS = {"threads": threads.run, "inline": inline.run}
+EXECUTORS = {"threads": threads.run, "processes": processes.run, "inline": inline.run}
 INTERRUPTED, STOPS_WITHIN_S = 130, 10.0
 FINISHING = "finishing what is in flight; Ctrl-C again ends at once"
 RECORD = "record"
@@ -48,14 +48,14 @@ class Choices:
     record: Path | None = None  # record the cameras there, and do nothing else
     seconds: float | None = None  # and then stop
     speed: float = 0.0
-    executor: str = "threads"
+    executor: str = ""  # or what suits
     positions: bool = False
     is_drawn: bool = False
 
     def __post_init__(self) -> None:
         if self.replay and self.simulate is not None:
             raise ConfigError("--replay and --simulate exclude each other; choose one")
-        if self.executor not in EXECUTORS:
+        if self.executor and self.executor not in EXECUTORS:
             raise ConfigError(f"--executor: must be one of {', '.join(EXECUTORS)}, got {self.executor!r}")
 
 
@@ -92,11 +92,18 @@ class Session:
         """Whether a camera of this run cannot be asked to wait."""
         return any(node.is_live for node in self.graph.sources)
 
+    @property
+    def executor(self) -> str:
+        """The one that was chosen, or else processes where there are cores and cameras for several."""
+        several = min(len(os.sched_getaffinity(0)), len(self.graph.sources)) > 1
+        suited = several and not processes.unfit(self.graph, self.choices.speed)
+        return self.choices.executor or ("processes" if suited else "threads")
+
     def conduct(self, say: Callable[[str], None]) -> int:
         """Run to the end, publish what comes of it, say what went wrong, and give the exit status."""
         self._say = say
         with self._closing, _signals(self.run, say):
-            EXECUTORS[self.choices.executor](self.graph, self.run)
+            EXECUTORS[self.executor](self.graph, self.run)
             stopped = "asked to stop" if self.run.is_finishing else "at its end"
             self._take(SystemEvent("graph_stopped", "", time.time_ns(), stopped))
         unbalanced_ = unbalanced(self.ledger(), self.graph)

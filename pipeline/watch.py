@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pipeline.graph import Graph, Node
-from pipeline.messages import Detections, Frame, FrameSet, Message, SystemEvent, Tracks
+from pipeline.messages import Detections, Frame, FrameSet, Message, Reset, SystemEvent, Tracks
 
 BEARERS = frozenset({Frame, FrameSet, Detections, Tracks})  # the messages that carry frames on
 LOST_OUTSIDE = "device"  # the reason of a gap that came about before the source could see the frame
@@ -28,7 +28,7 @@ class Tally:
 
     def took(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            self.messages += 1
+            self.messages += not isinstance(message, Reset)
             for frame in frames_in(message):
                 self.received[frame.camera_id] += 1
 
@@ -39,6 +39,15 @@ class Tally:
             else:
                 for frame in frames_in(message):
                     self.given[frame.camera_id] += 1
+
+    def add(self, other: Tally) -> None:
+        """What another one counted too."""
+        self.received.update(other.received)
+        self.given.update(other.given)
+        self.dropped.update(other.dropped)
+        self.by_log2_us.update(other.by_log2_us)
+        self.messages += other.messages
+        self.busy_ns += other.busy_ns
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -85,16 +94,16 @@ class Watch:
         self._tallies.setdefault(node_id, []).append(made)
         return made
 
+    @property
+    def nodes(self) -> list[str]:
+        """Those that have a tally."""
+        return list(self._tallies)
+
     def total(self, node_id: str) -> Tally:
         """What all shards of a node did."""
         total = Tally()
         for tally in self._tallies.get(node_id, ()):
-            total.received.update(tally.received)
-            total.given.update(tally.given)
-            total.dropped.update(tally.dropped)
-            total.by_log2_us.update(tally.by_log2_us)
-            total.messages += tally.messages
-            total.busy_ns += tally.busy_ns
+            total.add(tally)
         return total
 
     def ledger(self, graph: Graph) -> list[Row]:

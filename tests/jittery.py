@@ -11,7 +11,7 @@ from functools import partial
 
 import toys
 
-from pipeline.executors import inline, threads
+from pipeline.executors import inline, processes, threads
 from pipeline.graph import Graph, Node
 from pipeline.messages import Detections, Frame, Heartbeat, Reset, SystemEvent
 from pipeline.run import Run
@@ -72,8 +72,11 @@ class Match(Dozing, toys.Match):
     pass
 
 
-def graph(shards=2, frames=24):
-    """Four cameras, of which two end early and one has a clock that jumps; a diamond that drops half."""
+def graph(shards=2, frames=24, together=True):
+    """Four cameras, of which two end early and one has a clock that jumps; a diamond that drops half. Brings frames of
+    one moment together, or only what the tracklets look like.
+    """
+    cameras = ("south", "north", "west", "east")
     short = {"frames": frames // 2, "fps": 30.0}
     return Graph(
         [
@@ -81,8 +84,8 @@ def graph(shards=2, frames=24):
             toys.camera("west", Camera, frames=frames, lag_ms=4.0, jump_at=9),
             toys.camera("north", Camera, **short),
             toys.camera("south", Camera, **short),
-            Node("sync", Groups(window_ms=15.0), ("south", "north", "west", "east")),
-            Node("detect", Detect(), ("sync",)),
+            *([Node("sync", Groups(window_ms=15.0), cameras)] if together else []),
+            Node("detect", Detect(), ("sync",) if together else cameras),
             Node("all", Some(), ("detect",), shards),
             Node("half", Some(every=2), ("detect",)),
             Node("track", Track(), ("half", "all"), shards),
@@ -94,11 +97,12 @@ def graph(shards=2, frames=24):
 
 
 RUNS = {"inline": inline.run, "threads": threads.run, "tight": partial(threads.run, size=1)}
+APART = {**RUNS, **{f"{n} processes": partial(processes.run, most=n) for n in (1, 2, 3, 4)}}
 
 
-def log(name, shards=2, **given):
+def log(name, shards=2, together=True, **given):
     events = []
-    RUNS[name](graph(shards), Run(events.append, **given))
+    APART[name](graph(shards, together=together), Run(events.append, **given))
     return events
 
 

@@ -52,21 +52,28 @@ def test_there_is_something_to_compare(expected, people, graph, tmp_path):
     }
 
 
+@pytest.mark.parametrize("executor", ["threads", "processes"])
 @pytest.mark.parametrize(("count", "seed"), [(1, "1"), (2, "2"), (2, "random")])
-def test_threads_on_any_cores_with_any_hash_seed_write_what_one_thread_writes(
-    expected, people, graph, tmp_path, count, seed
+def test_any_executor_on_any_cores_with_any_hash_seed_writes_what_one_thread_writes(
+    expected, people, graph, tmp_path, executor, count, seed
 ):
-    assert log(people, graph, tmp_path / "run", before=cores(count), PYTHONHASHSEED=seed) == expected
+    given = ("--executor", executor)
+    assert log(people, graph, tmp_path / "run", *given, before=cores(count), PYTHONHASHSEED=seed) == expected
+
+
+def test_what_is_chosen_by_itself_writes_the_same(expected, people, graph, tmp_path):
+    assert log(people, graph, tmp_path / "run") == expected
 
 
 def test_one_thread_with_another_hash_seed_writes_the_same(expected, people, graph, tmp_path):
     assert log(people, graph, tmp_path / "run", "--executor", "inline", PYTHONHASHSEED="3") == expected
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_stages_that_sleep_as_they_like_write_the_same(expected, people, graph, tmp_path, count):
+@pytest.mark.parametrize(("executor", "count"), [("threads", 1), ("threads", 2), ("processes", 2)])
+def test_stages_that_sleep_as_they_like_write_the_same(expected, people, graph, tmp_path, executor, count):
     dozed, script = tmp_path / "dozed", ROOT / "tests" / "dozing.py"
-    told = log(people, graph, tmp_path / "run", before=cores(count), script=script, DOZED=str(dozed))
+    given = ("--executor", executor)
+    told = log(people, graph, tmp_path / "run", *given, before=cores(count), script=script, DOZED=str(dozed))
     assert set(dozed.read_text().split()) == WORKING
     assert told == expected
 

@@ -59,7 +59,7 @@ def log(most, run, **given):
 def test_batches_one_capture_time_and_gives_the_log_of_no_batches(run, most, sizes):
     assert log(most, run) == log(1, inline.run)
     log(most, run)
-    assert set(SIZES) == sizes
+    assert sizes <= set(SIZES) and max(SIZES) == max(sizes)  # at its end a camera ends a batch
 
 
 @pytest.mark.parametrize("most", [1, 2, 8])

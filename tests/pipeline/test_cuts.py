@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from jittery import RUNS, graph, log
+from jittery import APART, graph, log
 
 from pipeline.cuts import Cuts
 from pipeline.run import Run
@@ -15,7 +15,7 @@ class Stopped(Exception):
     pass
 
 
-def until(most, name, cuts, marks, barrier_ns=BARRIER_NS):
+def until(most, name, cuts, marks, barrier_ns=BARRIER_NS, together=True):
     """The log of a run that breaks down after `most` events; `marks` says how long it was at each cut."""
     events = []
 
@@ -29,7 +29,7 @@ def until(most, name, cuts, marks, barrier_ns=BARRIER_NS):
         marks[barrier.at_ns] = len(events)
 
     with suppress(Stopped):
-        RUNS[name](graph(), Run(emit, take, barrier_ns=barrier_ns))
+        APART[name](graph(together=together), Run(emit, take, barrier_ns=barrier_ns))
     return events
 
 
@@ -38,13 +38,15 @@ def _awake(monkeypatch):
     monkeypatch.setenv("AWAKE", "yes")
 
 
-@pytest.mark.parametrize("name", ["inline", "threads"])
-def test_carries_on_from_every_cut(name):
+@pytest.mark.parametrize(
+    ("name", "together"), [("inline", True), ("threads", True), ("2 processes", False), ("inline", False)]
+)
+def test_carries_on_from_every_cut(name, together):
     cuts, marks = Cuts(), {}
-    whole = until(10_000, name, cuts, marks)
+    whole = until(10_000, name, cuts, marks, together=together)
     assert len(cuts.moments()) >= 8
     for moment in cuts.moments():
-        again = log(name, start=cuts.at(moment), barrier_ns=BARRIER_NS)
+        again = log(name, together=together, start=cuts.at(moment), barrier_ns=BARRIER_NS)
         assert [*map(repr, whole[: marks[moment]]), *map(repr, again)] == [*map(repr, whole)]
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from jittery import RUNS, log, sha256
+from jittery import APART, RUNS, log, sha256
 
 from pipeline.messages import SystemEvent
 
@@ -45,3 +45,9 @@ def test_every_executor_gives_that_log_for_every_hash_seed(expected, name, seed)
 @pytest.mark.parametrize("name", ["inline", "threads"])
 def test_the_number_of_shards_does_not_show(expected, name, shards):
     assert sha256(log(name, shards)) == expected
+
+
+def test_cameras_that_are_apart_give_one_log_in_any_number_of_processes():
+    expected = log("inline", together=False)
+    assert len(expected) > 15
+    assert {sha256(log(name, together=False)) for name in [*APART] * 3} == {sha256(expected)}

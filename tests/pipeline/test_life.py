@@ -151,6 +151,22 @@ def test_ctrl_c_ends_a_source_that_blocks(run, ctrl_c):
     assert time.monotonic() - began < 10
 
 
+@RUNS
+def test_who_is_in_view_when_a_camera_ends_is_not_held_until_the_others_end(run):
+    cameras = [toys.camera("east", frames=4), toys.camera("west", frames=100)]
+    ids = ("east", "west")
+    nodes = [Node("detect", toys.Detect(), ids), Node("track", toys.Track(), ("detect",))]
+    nodes += [
+        Node("tracklets", toys.Collect(length=1000), ("track",)),
+        Node("embed", toys.Embed(), ("tracklets",)),
+    ]
+    came = []
+    told = Run(lambda event: came.append((event.camera_id, told.frames)))
+    run(Graph([*cameras, *nodes, Node("match", toys.Match(), ("embed",))]), told)
+    assert {camera for camera, _ in came} == {"east", "west"}
+    assert [frames for camera, frames in came if camera == "east"] == [7, 7]  # west has given three
+
+
 class Refuses(toys.Painted):
     def produce(self, from_ns: int) -> Iterator[Produced]:
         raise OSError("wrong password")
