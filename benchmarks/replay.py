@@ -15,12 +15,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +38,7 @@ from pipeline.session import Choices, Session  # noqa: E402
 from pipeline.stage import Source  # noqa: E402
 
 MAIN = ROOT / "configs" / "topview_rgbd.yaml"
-CROWD = {"people": 30, "seconds": 10, "fps": 30, "seed": 11}
+CROWD = {"people": 30, "seconds": 20, "fps": 30, "seed": 11}
 ROUNDS = 3
 LOOP_S = 2.0
 OWN = "the whole graph, start to exit"
@@ -53,7 +54,6 @@ class Looped(Source[Given]):
 
     of: Source[Any] = field(kw_only=True)
     rounds: int = field(kw_only=True)
-    marks: list[tuple[float, int]] = field(default_factory=list)  # seconds of capture, resident bytes
     _frames: list[Frame] = field(default_factory=list, init=False)
 
     def open(self) -> None:
@@ -66,12 +66,9 @@ class Looped(Source[Given]):
     def produce(self, from_ns: int) -> Iterator[Given]:
         n, period_ns = len(self._frames), int(LOOP_S * 1e9)
         for turn in range(self.rounds):
-            if turn * LOOP_S % 30 == 0:
-                self.marks.append((turn * LOOP_S, resident_bytes()))
             for frame in self._frames:
                 at_ns = frame.captured_ns + turn * period_ns
                 yield replace(frame, index=frame.index + turn * n, captured_ns=at_ns)
-        self.marks.append((self.rounds * LOOP_S, resident_bytes()))
 
 
 @dataclass
@@ -117,7 +114,7 @@ def compare(folder: Path, minutes: float) -> None:
     out.print(speeds(took))
     out.print(shares(took[WITHIN][-1]))
     loop = apart(MEMORY, folder, minutes)
-    table = Table("minute of the loop", "resident, MiB", title="Memory")
+    table = Table("minute of the loop", "held, MiB", title="Memory")
     for at_s, bytes_ in loop["marks"]:
         table.add_row(f"{at_s / 60:.1f}", f"{bytes_ / 2**20:.0f}")
     out.print(table)
@@ -169,21 +166,56 @@ def by_graph(folder: Path, _: float) -> dict[str, Any]:
 
 def from_memory(folder: Path, minutes: float) -> dict[str, Any]:
     """The same graph on a loop held in memory as it was recorded, without the disk."""
-    rounds, marks = int(minutes * 60 / LOOP_S), list[tuple[float, int]]()
+    rounds = int(minutes * 60 / LOOP_S)
     with TemporaryDirectory() as out:
         session = Session(GraphFile.read(MAIN), Choices(replay=folder), Path(out) / "run")
-        session.graph = Graph([_looped(node, rounds, marks) for node in session.graph.nodes])
+        session.graph = Graph([_looped(node, rounds) for node in session.graph.nodes])
         ran = conducted(session)
-    return {**ran, "captured_s": rounds * LOOP_S, "marks": marks}
+    return {**ran, "captured_s": rounds * LOOP_S}
 
 
-def _looped(node: Node, rounds: int, marks: list[tuple[float, int]]) -> Node:
+def _looped(node: Node, rounds: int) -> Node:
     source = node.stage
     if not isinstance(source, Source):
         return node
-    kept = marks if source.camera_id == "flat" else []
-    loop = Looped(source.camera_id, source.site, of=source, rounds=rounds, marks=kept)
-    return replace(node, stage=loop)
+    return replace(node, stage=Looped(source.camera_id, source.site, of=source, rounds=rounds))
+
+
+@dataclass
+class Memory:
+    """What all processes of a run hold, a page that several share counted once; looked at all the time."""
+
+    of: Session
+    marks: list[tuple[float, int]] = field(default_factory=list)  # every 30 s of capture: seconds, bytes
+    peak: int = 0
+    _ended: Event = field(default_factory=Event)
+
+    def __enter__(self) -> Memory:
+        Thread(target=self._look, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _look(self) -> None:
+        run = self.of.run
+        while not self._ended.wait(0.1):
+            now_s, held = (run.now_ns - run.began_ns) / 1e9, held_bytes()
+            self.peak = max(self.peak, held)
+            if run.frames and now_s // 30 >= len(self.marks):
+                self.marks.append((now_s, held))
+
+
+def held_bytes() -> int:
+    """Of this process and those that it has begun."""
+    me = os.getpid()
+    children = Path(f"/proc/{me}/task/{me}/children").read_text().split()
+    total = 0
+    for process in (me, *children):
+        with suppress(OSError):  # it has just ended
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+            total += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    return total << 10
 
 
 def conducted(session: Session) -> dict[str, Any]:
@@ -191,13 +223,22 @@ def conducted(session: Session) -> dict[str, Any]:
     logs = {name: Timed(log) for name, log in session._publishers.items()}
     session._publishers = logs  # type: ignore[assignment]
     began = time.perf_counter()
-    if session.conduct(say=print):
+    with Memory(session) as memory:
+        status = session.conduct(say=print)
+    if status:
         raise SystemExit("the run did not end well")
     seconds = time.perf_counter() - began
     frames = sum(frames_of(session))
     busy = {node.id: session.run.watch.total(node.id).busy_ns / 1e9 for node in session.graph.nodes}
     busy |= {name: log.busy_ns / 1e9 for name, log in logs.items()}
-    return {"seconds": seconds, "frames": frames, "busy_s": busy, "cpu_s": time.process_time()}
+    return {
+        "seconds": seconds,
+        "frames": frames,
+        "busy_s": busy,
+        "cpu_s": sum(os.times()[:4]),
+        "peak_mib": memory.peak / 2**20,
+        "marks": memory.marks,
+    }
 
 
 def captured_s(session: Session) -> float:
@@ -249,7 +290,7 @@ def speeds(took: dict[str, list[dict[str, Any]]]) -> Table:
 
 
 def shares(run: dict[str, Any]) -> Table:
-    """Where the time goes: of the threads, which wait for the interpreter's lock and for a core in it too."""
+    """Where the time goes, by the clock: of all processes, which wait for a core in it too."""
     table = Table("node", "ms a frame", "share", title="Where the time goes")
     busy, frames = run["busy_s"], run["frames"]
     rows = {name: seconds for name, seconds in busy.items() if seconds}
@@ -257,11 +298,6 @@ def shares(run: dict[str, Any]) -> Table:
         table.add_row(name, f"{1e3 * seconds / frames:.3f}", f"{seconds / sum(rows.values()):.1%}")
     table.add_row("processor, of all cores", f"{1e3 * run['cpu_s'] / frames:.3f}", "")
     return table
-
-
-def resident_bytes() -> int:
-    """Of this process, now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

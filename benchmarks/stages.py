@@ -1,6 +1,7 @@
 """Where the time of a replay goes, and what detector and tracker take alone: python benchmarks/stages.py [FOLDER]
 
-Without a FOLDER of recordings it records one, as replay.py does. Times are those of the processor, of all threads.
+Without a FOLDER of recordings it records one, as replay.py does. Times are those of the processor, of a graph
+in one thread, as each process of a replay runs its cameras.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def main(given: Sequence[str]) -> None:
 def replayed(folder: Path) -> dict[str, float]:
     """Milliseconds a frame of each part, of one replay of the whole graph."""
     with TemporaryDirectory() as out:
-        session = Session(GraphFile.read(MAIN), Choices(replay=folder), Path(out) / "run")
+        session = Session(GraphFile.read(MAIN), Choices(replay=folder, executor="inline"), Path(out) / "run")
         session.run.watch = ClockedWatch()
         CLOCK.spent_ns.clear()
         began_s = time.process_time()
