@@ -7,8 +7,11 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.events import Envelopes, Published
 from pipeline.messages import Event, Portrait, Positions, SystemEvent
@@ -115,8 +118,13 @@ def _positions(rows: Positions) -> bytes:
             "captured_ns": rows.captured_ns,
             "floor_frame": rows.floor_frame,
             "tracklet_ids": rows.tracklet_ids,
-            "boxes_px": rows.boxes.round(2).tolist(),
-            "floor_m": rows.floor_m.round(4).tolist(),
-            "scores": rows.scores.round(4).tolist(),
+            "boxes_px": _rounded(rows.boxes, 2),
+            "floor_m": _rounded(rows.floor_m, 4),
+            "scores": _rounded(rows.scores, 4),
         }
     )
+
+
+def _rounded(values: NDArray[Any], digits: int) -> Any:
+    """In double precision, in which JSON numbers are read: a rounded single has a tail of digits in it."""
+    return values.astype(np.float64).round(digits).tolist()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,19 @@ def test_positions_are_written_only_where_asked_for(tmp_path):
     with log(tmp_path) as files:
         files.publish(ROWS)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["events.jsonl", "system.jsonl"]
+
+
+def test_positions_have_the_digits_that_they_were_rounded_to(tmp_path):
+    rows = replace(
+        ROWS,
+        boxes=np.float32([[10.123, 20.456, 30.1, 40.999]]),
+        floor_m=np.float32([[1.23, -0.00456]]),
+        scores=np.float32([0.87654]),
+    )
+    with log(tmp_path, positions=True) as files:
+        files.publish(rows)
+    written = (tmp_path / "positions.jsonl").read_text()
+    assert '"boxes_px":[[10.12,20.46,30.1,41.0]],"floor_m":[[1.23,-0.0046]],"scores":[0.8765]' in written
 
 
 def test_refuses_to_write_over_another_run(tmp_path):
