@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from pipeline.admission import Clocks, Gate
 from pipeline.cuts import BEGINNING, Cut
-from pipeline.messages import Message
+from pipeline.messages import Frame, Heartbeat, Message
 from pipeline.order import BEAT, LAST, Barrier, Place
 from pipeline.watch import Watch
 
@@ -29,6 +30,7 @@ class Run:
     start: Cut = BEGINNING
     barrier_ns: int | None = None
     speed: float = 0.0  # times real time, for sources that are not live; 0 is as fast as it goes
+    seconds: float | None = None  # of capture time that are read of each source that is not live, or all
     opened: Callable[[], None] = lambda: None
     watch: Watch = field(default_factory=Watch)
     gates: dict[str, Gate] = field(default_factory=dict)  # by camera, of the live sources
@@ -63,6 +65,25 @@ class Run:
     def wait_for(self, captured_ns: int) -> None:
         """Return when it is time to replay what was captured then."""
         self._pace.wait_for(captured_ns)
+
+    def asked_for(self, messages: Iterable[Any]) -> Iterator[Any]:
+        """The first `seconds` of a source that is not live; nothing is said of what comes after them."""
+        if self.seconds is None:
+            yield from messages
+            return
+        ends_ns: float | None = None
+        said: list[Any] = []
+        for message in messages:
+            if not isinstance(message, Frame | Heartbeat):
+                said.append(message)  # of what follows it
+                continue
+            ends_ns = message.captured_ns + self.seconds * 1e9 if ends_ns is None else ends_ns
+            if message.captured_ns >= ends_ns:
+                return
+            yield from said
+            yield message
+            said = []
+        yield from said
 
 
 class Pace:

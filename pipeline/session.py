@@ -46,7 +46,7 @@ class Choices:
     simulate: Mapping[str, Any] | None = None
     cameras: Sequence[str] | None = None  # of the graph's, or all of them
     record: Path | None = None  # record the cameras there, and do nothing else
-    seconds: float | None = None  # and then stop
+    seconds: float | None = None  # and then stop; of cameras by the clock, of recordings by their stamps
     speed: float = 0.0
     executor: str = ""  # or what suits
     positions: bool = False
@@ -80,7 +80,7 @@ class Session:
         self.graph = _graph(self.file, self.choices, self._cameras)
         self._publishers = {} if self.choices.record else self.file.publishers(more)
         self.report = Report(self.choices.is_drawn)
-        self.run = Run(self._take, speed=self.choices.speed, opened=self._open)
+        self.run = Run(self._take, speed=self.choices.speed, seconds=self.choices.seconds, opened=self._open)
 
     @property
     def camera_ids(self) -> list[str]:
@@ -154,7 +154,7 @@ class Session:
             self._closing.callback(publisher.close)
             publisher.open(self.folder, Envelopes(origin))
         self._take(SystemEvent("graph_started", "", time.time_ns(), self.file.path.stem))
-        if self.choices.seconds is not None:
+        if self.choices.seconds is not None and self.is_live:
             timer = threading.Timer(self.choices.seconds, self.run.finish)
             timer.daemon = True
             timer.start()

@@ -326,6 +326,16 @@ def test_recording_drops_nothing_of_a_camera_that_is_faster_than_the_disk(flood,
     assert manifest["cameras"]["flat"]["frames"] == 120
 
 
+def test_recordings_that_are_recorded_end_well_after_the_seconds_asked_for(people, tmp_path):
+    """However fast they are read: seconds of what was captured, and not an interruption."""
+    changes = [("source/realsense, serial: auto", f"source/recording, path: {people / 'flat.db3'}")]
+    graph, out = write_graph(tmp_path, cameras=["flat"], changes=changes), tmp_path / "out"
+    done = sightline("record", "--graph", graph, "--out", out, "--seconds", 2)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ledger(done.stdout) == [("cameras.flat", "flat", 20, 20, 0), ("record", "flat", 20, 20, 0)]
+    assert json.loads((out / "manifest.json").read_text())["cameras"]["flat"]["frames"] == 20
+
+
 def test_a_frame_that_could_not_be_recorded_is_said_with_status_3(flood, tmp_path):
     done = flood(", has_an_odd_one: true")
     assert done.returncode == 3

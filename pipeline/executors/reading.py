@@ -56,7 +56,7 @@ def read(messages: Iterable[Any], node: Node, run: Run, stop: threading.Event) -
     """The messages of a source, until they end or the run is finishing."""
     if gate := run.gates.get(node.camera_id):
         return _admitted(messages, gate, run, stop)
-    return _replayed(messages, run, stop)
+    return _replayed(run.asked_for(messages), run, stop)
 
 
 def _replayed(messages: Iterable[Any], run: Run, stop: threading.Event) -> Iterator[Any]:

@@ -167,6 +167,26 @@ def test_who_is_in_view_when_a_camera_ends_is_not_held_until_the_others_end(run)
     assert [frames for camera, frames in came if camera == "east"] == [7, 7]  # west has given three
 
 
+@dataclass
+class TellsLess(Tells):
+    def process(self, frame: Frame) -> Iterable[IdentityEvent]:
+        self._tell(f"{frame.camera_id} {frame.index}")
+        return ()
+
+
+@RUNS
+def test_of_each_source_only_the_seconds_asked_for_are_read_and_the_run_is_at_its_end(run):
+    """The cameras begin 200 ms apart; of 25 frames a second, 0.12 s are three."""
+    cameras = [toys.camera("east"), toys.camera("west", lag_ms=200.0, jump_at=3)]
+    out = []
+    asked = Run(out.append, seconds=0.12)
+    run(Graph([*cameras, Node("tells", TellsLess(), ("east", "west"))]), asked)
+    told = sorted(one for one in HAPPENED if " " in one)
+    assert told == ["east 0", "east 1", "east 2", "west 0", "west 1", "west 2"]
+    assert out == [IDENTITY_EVENT, IDENTITY_EVENT]  # of finish, and nothing of a jump after the end
+    assert not asked.is_finishing
+
+
 class Refuses(toys.Painted):
     def produce(self, from_ns: int) -> Iterator[Produced]:
         raise OSError("wrong password")
