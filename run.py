@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from calibration.manifest import Manifest, ManifestError, RecordedCamera, sha256_of
+from calibration.manifest import Manifest, ManifestError, RecordedCamera, recorded
 from calibration.manifest import write as write_manifest
 from configs.build import ConfigError
 from pipeline.drawing import as_svg, as_text
@@ -233,17 +233,16 @@ def _write_truth(folder: Path, crowd: Mapping[str, Any], session: Session) -> No
 
 
 def _write_manifest(folder: Path, session: Session, kind: Literal["recorded", "simulated"]) -> None:
-    """What was recorded, as far as it was; the stamps in the files are site time."""
-    rows = {row.camera_id: row for row in session.ledger() if row.node == RECORD}
-    cameras = {}
-    for id in session.camera_ids:
-        path, place = folder / f"{id}.db3", session.file.site.cameras[id].mount
-        if path.is_file():
-            mount = (
-                place if kind == "recorded" else replace(place, height_m=None, pitch_deg=None, roll_deg=None)
-            )
-            frames, lost = rows[id].processed, sum(rows[id].dropped.values())
-            cameras[id] = RecordedCamera(path.name, frames, lost, sha256_of(path), 0.0, mount)
+    """What was recorded, as far as it was."""
+    cameras: dict[str, RecordedCamera] = {}
+    for row in [row for row in session.ledger() if row.node == RECORD]:
+        mount = session.file.site.cameras[row.camera_id].mount
+        if kind == "simulated":
+            mount = replace(mount, height_m=None, pitch_deg=None, roll_deg=None)
+        cameras |= recorded(folder, row.camera_id, mount, row.processed, sum(row.dropped.values()))
+    if not cameras:
+        _say(f"{folder}: nothing was recorded")
+        return
     manifest = Manifest(f"sightline {CODE_VERSION}", kind, session.file.site.name, cameras)
     out.print(str(write_manifest(folder, manifest)), soft_wrap=True)
 

@@ -73,6 +73,16 @@ def read(folder: Path) -> Manifest:
     return manifest
 
 
+def recorded(
+    folder: Path, camera_id: str, mount: Mount, frames: int, lost: int = 0
+) -> dict[str, RecordedCamera]:
+    """The entry of a camera whose `.db3` lies in the folder, with stamps in site time; none if it is not there."""
+    path = folder / f"{camera_id}.db3"
+    if not path.is_file():
+        return {}
+    return {camera_id: RecordedCamera(path.name, frames, lost, sha256_of(path), 0.0, mount)}
+
+
 def write(folder: Path, manifest: Manifest) -> Path:
     """Write it whole or not at all; raises ManifestError."""
     path, unfinished = folder / MANIFEST, folder / f".{MANIFEST}.{os.getpid()}"

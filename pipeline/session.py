@@ -28,12 +28,15 @@ from pipeline.messages import Event, Message, Portrait, SystemEvent, Tracklet
 from pipeline.publish._publisher import Publisher
 from pipeline.report import Report, clock
 from pipeline.run import Run, ignore
+from pipeline.stage import InputError, NoCameraError
 from pipeline.watch import LOST_OUTSIDE, Row, unbalanced
 
 EXECUTORS = {"threads": threads.run, "processes": processes.run, "inline": inline.run}
 INTERRUPTED, STOPS_WITHIN_S = 130, 10.0
 FINISHING = "finishing what is in flight; Ctrl-C again ends at once"
 RECORD = "record"
+RUN_OTHERWISE = "or run with --replay DIR, or with --simulate"
+RECORD_OTHERWISE = "'record' needs every camera of the graph; 'simulate' records simulated people without one"
 NOBODY_S = {LOST_OUTSIDE, "untied_clock"}  # losses that are as they must be
 TROUBLES = ("source_down", "source_stalled", "source_frozen", "clock_changed", "floor_lost", "floor_moved")
 
@@ -102,7 +105,7 @@ class Session:
     def conduct(self, say: Callable[[str], None]) -> int:
         """Run to the end, publish what comes of it, say what went wrong, and give the exit status."""
         self._say = say
-        with self._closing, _signals(self.run, say):
+        with self._closing, _signals(self.run, say), self._advice():
             EXECUTORS[self.executor](self.graph, self.run)
             stopped = "asked to stop" if self.run.is_finishing else "at its end"
             self._take(SystemEvent("graph_stopped", "", time.time_ns(), stopped))
@@ -138,6 +141,15 @@ class Session:
             return []
         gaps = [event for event in self.report.system if event.kind == "gap"]
         return [gap for gap in gaps if set(gap.counts) - NOBODY_S or not (gap.counts or self.is_live)]
+
+    @contextmanager
+    def _advice(self) -> Iterator[None]:
+        """Say of a camera that is not there what this command can do without it."""
+        try:
+            yield
+        except NoCameraError as error:
+            otherwise = f"; {RECORD_OTHERWISE}" if self.choices.record else f", {RUN_OTHERWISE}"
+            raise InputError(f"{error}{otherwise}") from error
 
     def _open(self) -> None:
         """Every stage is open: from here on files are written."""

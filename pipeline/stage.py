@@ -24,6 +24,10 @@ class InputError(Exception):
     """Input or a setting that its user must mend: `file: place: what is wrong; what to do`. Exit status 2."""
 
 
+class NoCameraError(InputError):
+    """A camera that is not there: what else could be taken in its place depends on what is run."""
+
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 

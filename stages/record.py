@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,23 +43,15 @@ class Record(Stage[Frame, SystemEvent]):
     def open(self) -> None:
         super().open()
         sdk()
-        folder = Path(self.out)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            held = sorted(path.name for path in folder.iterdir() if _is_recording(path))
-        except OSError as error:
-            raise InputError(
-                f"{folder}: cannot be made or read, {error.strerror}; choose another folder"
-            ) from error
-        if held:
-            raise InputError(f"{folder}: holds a recording already, {held[0]}; choose another folder")
+        self._check_folder()
         if self._free_mb < 0:
             raise InputError(
-                f"{folder}: less than {self.reserve_mb:g} MB are free; make room, or choose another disk"
+                f"{self.out}: less than {self.reserve_mb:g} MB are free; make room, or choose another disk"
             )
 
     def process(self, frame: Frame) -> Iterator[SystemEvent]:
         if frame.camera_id not in self._tapes:
+            self._make_folder()
             serial = self.serials.get(frame.camera_id, frame.camera_id)
             self._tapes[frame.camera_id] = Tape(
                 Path(self.out) / f"{frame.camera_id}.db3", frame.camera_id, serial, self.packed
@@ -82,6 +75,32 @@ class Record(Stage[Frame, SystemEvent]):
             log.warning("camera %s: %s", event.camera_id, event.detail)
         super().close()
 
+    def _check_folder(self) -> None:
+        """Raise InputError for a folder that cannot be made or written, or holds a recording. Nothing is made before
+        the first frame: a camera that is not there leaves nothing behind.
+        """
+        folder, there = Path(self.out), self._there
+        if not there.is_dir():
+            raise InputError(f"{folder}: cannot be made, {there} is not a folder; choose another folder")
+        if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+            raise InputError(f"{folder}: cannot be made, {there} cannot be written; choose another folder")
+        held = sorted(path.name for path in folder.glob("*") if _is_recording(path))
+        if held:
+            raise InputError(f"{folder}: holds a recording already, {held[0]}; choose another folder")
+
+    def _make_folder(self) -> None:
+        try:
+            Path(self.out).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            text = f"{self.out}: cannot be made, {str(error.strerror).lower()}; choose another folder"
+            raise InputError(text) from error
+
+    @property
+    def _there(self) -> Path:
+        """The folder, or of those that it will lie in the nearest that is there."""
+        folder = Path(self.out).absolute()
+        return next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+
     def _is_full(self) -> bool:
         """Whether the reserve has been reached; for good, so that a recording ends once and has no holes."""
         self._was_full = self._was_full or self._free_mb < 0
@@ -91,7 +110,7 @@ class Record(Stage[Frame, SystemEvent]):
     def _free_mb(self) -> float:
         """Beside the reserve and what is on its way to the disk."""
         taken_mb = self.reserve_mb + sum(tape.unwritten_mb for tape in self._tapes.values())
-        return shutil.disk_usage(self.out).free / 1e6 - taken_mb
+        return shutil.disk_usage(self._there).free / 1e6 - taken_mb
 
     def _check_space(self) -> None:
         """Raise InputError if `seconds` of the cameras that have begun do not fit."""

@@ -124,6 +124,16 @@ def test_without_a_camera_it_says_what_it_looked_for_and_the_two_ways_to_go_on(t
     assert lies_in(tmp_path) == []
 
 
+def test_without_a_camera_record_says_what_it_needs_and_leaves_nothing(tmp_path):
+    said = mistake("record", "--graph", MAIN, "--out", tmp_path / "made" / "late")
+    assert re.fullmatch(
+        r"cameras\.\w+\.serial: looked for any RealSense device that no other camera has, none is there; "
+        r"connect one; 'record' needs every camera of the graph; 'simulate' records simulated people without one",
+        said,
+    )
+    assert lies_in(tmp_path) == []
+
+
 @pytest.fixture
 def spoilt(people, tmp_path):
     """Makes a folder with the recording of one camera, and other bytes under the name of the other."""
@@ -324,6 +334,12 @@ def test_recording_drops_nothing_of_a_camera_that_is_faster_than_the_disk(flood,
     assert ledger(done.stdout) == [("cameras.flat", "flat", 120, 120, 0), ("record", "flat", 120, 120, 0)]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["cameras"]["flat"]["frames"] == 120
+
+
+def test_a_recording_of_nothing_is_said_and_leaves_nothing(flood, tmp_path):
+    done = flood(", frames: 0")
+    assert (done.returncode, done.stderr) == (0, f"{tmp_path / 'out'}: nothing was recorded\n")
+    assert not (tmp_path / "out").exists()
 
 
 def test_recordings_that_are_recorded_end_well_after_the_seconds_asked_for(people, tmp_path):

@@ -6,11 +6,10 @@ import threading
 import weakref
 from typing import Any
 
-from pipeline.stage import InputError
+from pipeline.stage import InputError, NoCameraError
 from stages.source._sdk import sdk
 
 AUTO = "auto"
-OTHERWISE = "or run with --replay DIR, or with --simulate"
 
 
 class Claim:
@@ -67,7 +66,7 @@ class Devices:
             where = f"cameras.{camera_id}.serial"
             if serial not in here:
                 text = f"no RealSense device {serial} is connected, {_these(list(here))}"
-                raise InputError(f"{where}: {text}; connect it, name one that is there, {OTHERWISE}")
+                raise NoCameraError(f"{where}: {text}; connect it, or name one that is there")
             if self._holders.get(serial, camera_id) != camera_id:
                 text = f"device {serial} is camera {self._holders[serial]!r} already"
                 raise InputError(f"{where}: {text}; give each camera a device of its own")
@@ -87,7 +86,7 @@ class Devices:
         free = [serial for serial in serials if serial not in taken]
         if not free:
             text = f"looked for any RealSense device that no other camera has, {_these(serials)}"
-            raise InputError(f"{where}: {text}; connect one, {OTHERWISE}")
+            raise NoCameraError(f"{where}: {text}; connect one")
         if len(free) > 1:
             text = f"several RealSense devices are free: {', '.join(free)}"
             raise InputError(f"{where}: {text}; name one, like serial: '{free[0]}'")

@@ -172,10 +172,21 @@ def test_a_folder_that_holds_a_recording_is_refused(tmp_path, name):
         Record(out=str(tmp_path)).open()
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+@pytest.mark.parametrize("inside", ["file", "file/inside"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, inside):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be made or read"):
-        Record(out=str(tmp_path / "file" / "inside")).open()
+    text = f"{tmp_path / inside}: cannot be made, {tmp_path / 'file'} is not a folder; choose another folder"
+    with pytest.raises(InputError, match=text):
+        Record(out=str(tmp_path / inside)).open()
+
+
+def test_no_folder_is_made_before_the_first_frame(tmp_path):
+    stage = Record(out=str(tmp_path / "made" / "late"), reserve_mb=0.0)
+    stage.open()
+    assert list(tmp_path.iterdir()) == []
+    list(stage.process(frame(0)))
+    stage.close()
+    assert (tmp_path / "made" / "late" / "flat.db3").exists()
 
 
 def test_too_little_room_for_the_reserve_is_refused_before_anything_is_recorded(tmp_path):
