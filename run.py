@@ -18,7 +18,6 @@ if __name__ == "__main__":  # until a run begins, and after it: nothing needs an
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from calibration.manifest import Manifest, ManifestError, RecordedCamera, recorded
 from calibration.manifest import write as write_manifest
@@ -30,8 +29,8 @@ from pipeline.graphfile import GraphFile
 from pipeline.instances import StageError
 from pipeline.progress import ConsoleHandler, shown
 from pipeline.publish.log import EVENTS, LogError
+from pipeline.report import CUT_SHORT, Report, clock, ledger_table, printed, short
 from pipeline.report import Path as Walk
-from pipeline.report import Report, clock, ledger_table, short
 from pipeline.schema import event_schemas
 from pipeline.session import RECORD, Choices, Session
 from pipeline.stage import InputError
@@ -204,8 +203,13 @@ def _run(file: GraphFile, choices: Choices, folder: Path) -> int:
 
 
 def _conduct(session: Session) -> int:
-    with shown(session.progress, err):
-        return session.conduct(say=_say)
+    try:
+        with shown(session.progress, err):
+            return session.conduct(say=_say)
+    except (LogError, StageError):
+        if session.run.frames:
+            out.print(ledger_table(session.ledger(), CUT_SHORT))
+        raise
 
 
 def _say(sentence: str) -> None:
@@ -220,16 +224,14 @@ def _print_scores(events: Path, truth: Path) -> None:
     except ValueError as error:
         raise InputError(str(error)) from error
     for table in tables:
-        printed = Table(*table.headers, title=table.title)
-        for row in table.rows:
-            printed.add_row(*row)
-        out.print(printed)
+        out.print(printed(table.title, table.headers, table.rows))
 
 
 def _write_truth(folder: Path, crowd: Mapping[str, Any], session: Session) -> None:
     from stages.source.simulated import write_truth
 
-    out.print(str(write_truth(folder, crowd, session.file.site, session.camera_ids)), soft_wrap=True)
+    counted = write_truth(folder, crowd, session.file.site, session.camera_ids)
+    out.print(printed("Counted in the truth", ("", "all cameras"), counted.rows))
 
 
 def _write_manifest(folder: Path, session: Session, kind: Literal["recorded", "simulated"]) -> None:

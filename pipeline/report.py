@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipeline.watch import Row
 POINT_EVERY_NS = 100_000_000  # of a path
 MOST_TRACKLETS = 50_000  # remembered; of a run that lasts for weeks the latest
 SYSTEM_EVENTS = 10_000
+CUT_SHORT = "The run was cut short: what a node received and did not process was under way."
 
 
 @dataclass
@@ -121,12 +122,13 @@ class Report:
 
     def table(self) -> Table:
         """One row an identity."""
-        table = Table("identity", "height", "in view", "walked", "tracklets", "path", title="Identities")
+        rows = []
         for one in self.people():
             height = f"{one.height_m:.2f} m" if one.height_m is not None else "-"
             counts = f"{one.seen_s:.0f} s", f"{one.walked_m:.1f} m", str(len(one.paths))
-            table.add_row(short(one.identity_id), height, *counts, " > ".join(one.cameras))
-        return table
+            rows.append((short(one.identity_id), height, *counts, " > ".join(one.cameras)))
+        headers = ("identity", "height", "in view", "walked", "tracklets", "path")
+        return printed("Identities", headers, rows)
 
     def _note(self, rows: Positions) -> None:
         for tracklet, (x_m, y_m) in zip(rows.tracklet_ids, rows.floor_m.tolist(), strict=True):
@@ -163,14 +165,23 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def ledger_table(rows: Sequence[Row]) -> Table:
-    """The ledger: what came, what was processed, what was dropped and why."""
-    table = Table("node", "camera", "received", "processed", "dropped", title="Ledger (frames)")
+def ledger_table(rows: Sequence[Row], remark: str | None = None) -> Table:
+    """The ledger: what came, what was processed, what was dropped and why; a remark below it."""
+    cells = []
     for row in rows:
         dropped = [f"{count} {reason}" for reason, count in row.dropped.items()]
         if row.lost_outside:
             dropped.append(f"({row.lost_outside} lost by the device)")
-        table.add_row(
-            row.node, row.camera_id, str(row.received), str(row.processed), ", ".join(dropped) or "0"
-        )
+        counts = str(row.received), str(row.processed), ", ".join(dropped) or "0"
+        cells.append((row.node, row.camera_id, *counts))
+    table = printed("Ledger (frames)", ("node", "camera", "received", "processed", "dropped"), cells)
+    table.caption = remark
+    return table
+
+
+def printed(title: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table as this program prints them."""
+    table = Table(*headers, title=title)
+    for row in rows:
+        table.add_row(*row)
     return table

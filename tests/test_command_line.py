@@ -252,13 +252,24 @@ def test_a_disk_that_fills_while_logging_is_one_line_and_leaves_whole_lines(
     graph, people, full_disk, size_kb, file
 ):
     out = full_disk(size_kb) / "run"
-    said = mistake("--graph", graph, "--replay", people, "--positions", "--out", out)
+    done = sightline("--graph", graph, "--replay", people, "--positions", "--out", out)
     assert re.fullmatch(
         rf"{out}/\w+\.jsonl: cannot be written, No space left on device; it ends with a whole line; "
-        "make room and run again",
-        said,
+        "make room and run again\n",
+        done.stderr,
     )
+    assert (done.returncode, "Identities" in done.stdout) == (2, False)
+    assert "was cut short" in done.stdout
+    assert_tells_what_was_processed(done.stdout)
     assert logged(out)
+
+
+def assert_tells_what_was_processed(printed):
+    """A ledger of which no row accounts for more than it received."""
+    rows = ledger(printed)
+    assert {"cameras.flat", "floor", "tracklets"} <= {node for node, *_ in rows}
+    assert all(received >= processed + dropped for _, _, received, processed, dropped in rows)
+    assert sum(processed for *_, processed, _ in rows) > 0
 
 
 def test_a_failure_before_a_run_is_one_line_in_a_process_too(tmp_path):
@@ -283,6 +294,7 @@ def test_a_stage_that_fails_is_named_with_status_1(people, tmp_path, method):
         "close": "while closing",
     }[method]
     assert re.fullmatch(rf"fails: RuntimeError\('no {method}'\), {doing}", done.stderr.splitlines()[-1])
+    assert ("Ledger" in done.stdout) == (method == "close")  # the others fail before a frame is through
     assert "Traceback" not in done.stderr
     assert out.exists() == (method != "open")
     logged(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
@@ -22,6 +22,24 @@ STANDS_S, STANDS_M = 10.0, 0.25  # stays this near to where one was
 BACK_M, BACK_SHARE = 1.0, 0.5  # went in so far, and was last seen within this share of it
 GAP_S = 1.0  # out of a view for longer is another visit
 OUTSIDE = "head_outside_picture"
+IN_WORDS = {
+    "people": "people seen",
+    "look_alike_pairs": "pairs of look-alikes, both seen",
+    "passes": f"passes: two heads nearer than {NEAR_M:g} m",
+    "fewest_views": "views of the person seen in the fewest",
+    "returns": f"returns after {AWAY_S:g} s or more out of all views",
+    "people_standing": f"people who stand still for {STANDS_S:g} s",
+    "turns_back": "visits in which someone turns back",
+    "children": "children",
+    "hats": "people with a hat",
+    "trolley_views": "views with a trolley",
+    "wheelchair_views": "views with a wheelchair",
+    "table_views": "views with a table",
+    "hard_shadow_views": "views with hard shadows",
+    "people_per_view": "people in a view, on average",
+    "share_outside": "share of rows with the head outside the picture",
+    "share_ignored": "share of rows ignored for other reasons",
+}
 
 
 @dataclass(frozen=True)
@@ -45,10 +63,10 @@ class Hardness:
     share_outside: float  # rows whose head is not in the picture
     share_ignored: float  # rows ignored for other reasons
 
-    def __str__(self) -> str:
-        """One line for people to read."""
-        counts = (f"{name.replace('_', ' ')} {round(value, 3):g}" for name, value in asdict(self).items())
-        return f"counted in the truth: {', '.join(counts)}"
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """What was counted in words, and how many."""
+        return [(words, f"{round(getattr(self, name), 3):g}") for name, words in IN_WORDS.items()]
 
 
 def hardness(folder: Path) -> Hardness:

@@ -1,12 +1,14 @@
 """Counts are of the truth that is written, and are what they say."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from engines.evaluate.truth import CameraTruth
 from engines.evaluate.truth import write_truth as write_cameras
 from engines.people.crowd import crowd_of
-from engines.people.hardness import hardness
+from engines.people.hardness import IN_WORDS, hardness
 from engines.people.truth_files import write_truth
 
 
@@ -48,6 +50,12 @@ def test_two_pass_once_however_long_they_are_near_and_again_when_they_have_been_
         "a", (1, 0, still(0.0, 9), ""), (2, 0, [far, near, near, near, far, near, near, far, far], "")
     )
     assert counted(camera).passes == 2
+
+
+def test_every_count_is_told_in_words(counted):
+    made = counted(rows("a", (1, 0, still(0.0, 3), "")))
+    assert set(IN_WORDS) == {field.name for field in fields(made)}
+    assert dict(made.rows)["people seen"] == "1"
 
 
 def test_half_a_metre_or_a_head_outside_is_no_pass(counted):
