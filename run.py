@@ -32,7 +32,7 @@ from pipeline.publish.log import EVENTS, LogError
 from pipeline.report import CUT_SHORT, Report, clock, ledger_table, printed, short
 from pipeline.report import Path as Walk
 from pipeline.schema import event_schemas
-from pipeline.session import RECORD, Choices, Session
+from pipeline.session import INTERRUPTED, RECORD, Choices, Session
 from pipeline.stage import InputError
 
 MISTAKES = (ConfigError, InputError, LogError, ManifestError)
@@ -286,13 +286,14 @@ def start() -> int:
         said = mistake.format_message().rstrip(".")
         _say(f"{said[:1].lower()}{said[1:]}; try --help")
         return 2
-    except MISTAKES as mistake:
-        _say(str(mistake))
-        return 2
-    except StageError as failure:
+    except (*MISTAKES, StageError) as failure:
         _say(str(failure))
-        return 1
+        return 1 if isinstance(failure, StageError) else 2
 
 
 if __name__ == "__main__":
-    sys.exit(start())
+    status = start()
+    if status == INTERRUPTED:  # whoever is stuck, perhaps inside a library, is not waited for
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)

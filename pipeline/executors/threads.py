@@ -20,7 +20,8 @@ from pipeline.run import Run
 from pipeline.worker import deliver, work
 
 SIZE = 8  # steps in a channel
-GRACE_S = 10.0  # a worker that has not ended this long after it should is left behind
+# a worker that has not ended this long after the last step, a failure or a second Ctrl-C is left behind
+GRACE_S, FAILED_S, HASTY_S = 10.0, 1.0, 0.3
 
 
 @dataclass
@@ -64,9 +65,9 @@ def run(graph: Graph, run: Run, size: int = SIZE) -> None:
         stream = partial(_watched, links)
         deliver(taken(placement.reads[LOG], stream), run)
         _wait_until_ended(threads, links)  # after the last step there is only closing left to fail
-    except BaseException:
+    except BaseException as error:
         links.stop.set()
-        _wait_until_ended(threads, links, GRACE_S / 10)
+        _wait_until_ended(threads, links, HASTY_S if isinstance(error, KeyboardInterrupt) else FAILED_S)
         raise
 
 
