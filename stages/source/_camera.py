@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from stages.source._moments import Moment, Optics, Shot, Stream
 from stages.source._sdk import CALL_S, choose, optics_of, pixels_of, sdk, shot_of, within
 
 log = logging.getLogger(__name__)
-HELD = 64  # pictures between the SDK and who reads them; of more, the oldest go, and their numbers show it
+HELD_S = 1.0  # of pictures that nobody has taken; of more the oldest go, and their numbers show it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Camera:
         self._profiles: dict[Stream, Any] = {}
         self._opened: list[Any] = []  # sensors
         self._heard_s: dict[Stream, float] = {}  # when a picture of each stream came, by the monotonic clock
-        self._shots: queue.Queue[Shot] = queue.Queue(HELD)
+        self._shots: queue.Queue[Shot] = queue.Queue(1)
 
     def open(self) -> None:
         """Make the settings and choose the streams; nothing streams yet."""
@@ -64,6 +65,7 @@ class Camera:
                 sensor.set_option(option.global_time_enabled, 1)
         self._profiles = self._choose()
         self.rates_hz = {stream: profile.fps() for stream, profile in self._profiles.items()}
+        self._shots = queue.Queue(ceil(HELD_S * sum(self.rates_hz.values())))
         self._chain, self._aligning = Chain(self._wanted.filters), _Aligning()
 
     def start(self, grace_s: float) -> None:

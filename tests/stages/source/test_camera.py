@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 import numpy as np
 import pyrealsense2 as rs
@@ -23,6 +24,8 @@ from sdk_files import (
 from calibration.camera import Mount
 from calibration.site import Site, SiteCamera
 from pipeline.stage import InputError
+from stages.source._camera import Camera, Wanted
+from stages.source._devices import DEVICES
 from stages.source._filters import Decimation, Filters, HoleFilling, Spatial, Temporal, Threshold
 from stages.source.realsense import RealSense
 
@@ -163,6 +166,21 @@ def flattened(shot):
     if shot.stream == "depth":
         return np.full((HEIGHT, WIDTH), 1000, np.uint16)
     return np.stack([np.tile(np.arange(WIDTH), (HEIGHT, 1))] * 3, axis=-1).astype(np.uint8)
+
+
+def test_of_pictures_that_nobody_takes_the_last_second_is_held(long_file):
+    """Of two streams of 30 a second 60; the device shows twice as many."""
+    with plugged(long_file):
+        camera = Camera(DEVICES.connected()["1001"], Wanted(("depth", "color"), WIDTH, HEIGHT, 30), "here")
+        camera.open()
+        camera.start(grace_s=5.0)
+        until_s = time.monotonic() + 20.0
+        while not camera.silent(0.5) and time.monotonic() < until_s:
+            time.sleep(0.05)
+        camera.stop()
+        held = list(iter(lambda: camera.wait(0.0), None))
+    assert len(held) == 60
+    assert held[-1].number > held[0].number > 0  # the oldest have gone
 
 
 def test_an_option_that_the_device_lacks_is_named(source, long_file):
