@@ -55,35 +55,49 @@ def write(
     places=True,
 ):
     """Record what is given; what plays it as a live device does so in the time that this took."""
-    device = rs.software_device()
-    known = {"name": name, "serial_number": serial, **dict(infos)}
-    for key, value in known.items():
-        device.register_info(getattr(rs.camera_info, key), value)
-    streams = list(dict.fromkeys(shot.stream for shot in given))
-    stereo = device.add_sensor("Stereo Module") if {"depth", "infrared"} & set(streams) else None
-    if "depth" in streams:
-        stereo.add_read_only_option(rs.option.depth_units, 0.001)
-    for key, value in dict(options).items():
-        stereo.add_read_only_option(getattr(rs.option, key), value)
-    sensors = {s: device.add_sensor("RGB Camera") if s == "color" else stereo for s in streams}
-    formats = {**FORMATS, **dict(formats)}
-    profiles = {s: sensors[s].add_video_stream(_video(n, s, formats[s], fps)) for n, s in enumerate(streams)}
-    for one in streams:
-        for other in streams:
-            if places and one != other:
-                profiles[one].register_extrinsics_to(profiles[other], _extrinsics(one, other))
-    recorder = rs.recorder(str(path), device)
+    shown = Software(
+        given, fps, {"name": name, "serial_number": serial, **dict(infos)}, options, formats, places
+    )
+    recorder = rs.recorder(str(path), shown.device)
     outputs = recorder.query_sensors()
     for output in outputs:
         output.open(output.profiles)
         output.start(lambda frame: None)
     for shot in given:
-        sensors[shot.stream].on_video_frame(_frame(shot, profiles[shot.stream]))
+        shown.show(shot)
         time.sleep(pace_s)
     for output in outputs:
         output.stop()
         output.close()
     return path
+
+
+class Software:
+    """A device made of software that has the streams of what it is given to show."""
+
+    def __init__(self, given, fps=30, infos=(), options=(), formats=(), places=True):
+        self.device = rs.software_device()
+        for key, value in dict(infos).items():
+            self.device.register_info(getattr(rs.camera_info, key), value)
+        streams = list(dict.fromkeys(shot.stream for shot in given))
+        stereo = self.device.add_sensor("Stereo Module") if {"depth", "infrared"} & set(streams) else None
+        if "depth" in streams:
+            stereo.add_read_only_option(rs.option.depth_units, 0.001)
+        for key, value in dict(options).items():
+            stereo.add_read_only_option(getattr(rs.option, key), value)
+        self._sensors = {s: self.device.add_sensor("RGB Camera") if s == "color" else stereo for s in streams}
+        formats = {**FORMATS, **dict(formats)}
+        self._profiles = {
+            s: self._sensors[s].add_video_stream(_video(n, s, formats[s], fps)) for n, s in enumerate(streams)
+        }
+        for one in streams:
+            for other in streams:
+                if places and one != other:
+                    self._profiles[one].register_extrinsics_to(self._profiles[other], _extrinsics(one, other))
+
+    def show(self, shot):
+        """Return when whoever is told of pictures has been told of this one."""
+        self._sensors[shot.stream].on_video_frame(_frame(shot, self._profiles[shot.stream]))
 
 
 @contextmanager

@@ -1,11 +1,9 @@
 """Pictures of one moment become one frame, as in the SDK's own frame sets, and not one is lost uncounted."""
 
-import time
-
 import pyrealsense2 as rs
 from hypothesis import given
 from hypothesis import strategies as st
-from sdk_files import START_MS, shots, write
+from sdk_files import START_MS, Software, shots
 
 from calibration.camera import Intrinsics, Mount
 from stages.source._moments import MOST_WAITING, Moments, Optics, Shot
@@ -120,35 +118,31 @@ def test_a_moment_becomes_a_frame_with_the_number_and_clock_of_its_leading_pictu
     assert frame.view.pose.translation_m[2] == 3.0
 
 
-def test_the_pairs_are_those_of_the_sdk_s_own_frame_sets(tmp_path):
+def test_the_pairs_are_those_of_the_sdk_s_own_frame_sets():
     shown = shots(20, streams=("depth",)) + shots(20, streams=("color",), start_ms=START_MS + 9.0)
     shown = sorted(shown, key=lambda s: s.stamp_ms)
     del shown[10], shown[21]  # a colour and a depth picture are missing
-    path = write(tmp_path / "pairs.db3", shown)
     ours = joined(Moments(RATES), shown)
-    theirs = frame_sets(path, len(shown))
+    theirs = frame_sets(shown)
     pairs = {pair for pair in ours if len(pair) == 2}
     settled = START_MS + 100.0  # at first the SDK does not know yet which streams there are
     assert {pair for pair in theirs if pair[0] > settled} == {pair for pair in pairs if pair[0] > settled}
 
 
-def frame_sets(path, pictures):
-    """Stamps of depth and colour of each frame set that has both, from the SDK's syncer."""
-    playback = rs.context().load_device(str(path)).as_playback()
-    playback.set_real_time(False)
-    syncer, found = rs.syncer(pictures), []
-    sensors = playback.query_sensors()
+def frame_sets(given):
+    """Stamps of depth and colour of each frame set that has both, from the SDK's syncer. It is shown the pictures in
+    this order: of a recording that is played, a thread for each sensor would show them in any.
+    """
+    software, syncer, found = Software(given), rs.syncer(len(given)), []
+    sensors = software.device.query_sensors()
     for sensor in sensors:
         sensor.open(sensor.profiles)
-    playback.pause()
-    for sensor in sensors:
         sensor.start(syncer)
-    playback.resume()
-    until = time.monotonic() + 2.0
-    while time.monotonic() < until:
-        is_there, together = syncer.try_wait_for_frames(100)
-        if is_there and together.size() == 2:
-            found.append((together.get_depth_frame().timestamp, together.get_color_frame().timestamp))
+    for shown in given:
+        software.show(shown)
+        while together := syncer.poll_for_frames():
+            if together.size() == 2:
+                found.append((together.get_depth_frame().timestamp, together.get_color_frame().timestamp))
     for sensor in sensors:
         sensor.stop()
         sensor.close()
