@@ -21,11 +21,14 @@ def simulated(cameras: Mapping[str, Any], settings: Mapping[str, Any]) -> Camera
 
 def replayed(cameras: Mapping[str, Any], folder: Path) -> Cameras:
     """Every camera's own recording in `folder`; raises ConfigError for one that has none, or several."""
-    if not folder.is_dir():
-        raise ConfigError(
-            f"{folder}: there is no such folder; --replay takes one with a recording per camera"
-        )
-    return {id: _recording(id, folder) for id in cameras}
+    try:
+        if not folder.is_dir():
+            raise ConfigError(
+                f"{folder}: there is no such folder; --replay takes one with a recording per camera"
+            )
+        return {id: _recording(id, folder) for id in cameras}
+    except PermissionError as error:
+        raise ConfigError(f"{folder}: may not be read by this user; ask its owner, or copy it") from error
 
 
 def fingerprint(cameras: Mapping[str, Mapping[str, Any]]) -> str:

@@ -104,6 +104,8 @@ def test_a_mistake_in_a_graph_is_one_line_before_anything_opens(here, tmp_path, 
         (("--graph", MAIN, "--replay", "x", "--simulate"), "--replay and --simulate exclude each other; choose one"),
         (("--graph", MAIN, "--executor", "ray"), "--executor: must be one of threads, processes, inline, got 'ray'"),
         (("--graph", MAIN, "--replay", "x"), "x: there is no such folder; --replay takes one with a recording per camera"),
+        (("eval", ".", "--truth", "."), ".: holds no events.jsonl, nor <sequence>.txt; name the folder of a run"),
+        (("check", "/dev/null"), "/dev/null: is empty; name another file, or write it"),
         (("eval", "none.jsonl", "--truth", "."), "none.jsonl: cannot be read, No such file or directory; name a file that is there"),
         (("show", MAIN, "--svg", "/proc/x.svg"), "/proc/x.svg: cannot be written, No such file or directory; choose another place"),
     ],
@@ -112,6 +114,16 @@ def test_a_mistake_on_the_command_line_is_one_line(here, monkeypatch, tmp_path, 
     monkeypatch.chdir(tmp_path)
     assert here(*given) == ("", f"{said}\n", 2)
     assert lies_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "given", [("--graph", MAIN, "--replay", "locked/inside"), ("eval", "locked/events.jsonl", "--truth", ".")]
+)
+def test_what_this_user_may_not_read_is_one_line(tmp_path, given):
+    (tmp_path / "locked").mkdir(mode=0o000)
+    as_others = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    said = mistake(*given, before=as_others, cwd=tmp_path)
+    assert re.fullmatch(r"locked/\S+: may not be read by this user; ask its owner, or copy it", said)
 
 
 def test_without_a_camera_it_says_what_it_looked_for_and_the_two_ways_to_go_on(tmp_path):

@@ -32,6 +32,8 @@ def evaluate_mot(result: Path, truth: Path) -> Scores:
 
 def evaluate_mot_folders(results: Path, truth: Path) -> dict[str, Scores]:
     """Scores by sequence: `<results>/<sequence>.txt` against `<truth>/<sequence>/gt/gt.txt`, for all of these."""
+    if not any(results.glob("*.txt")):
+        raise ValueError(f"{results}: holds no events.jsonl, nor <sequence>.txt; name the folder of a run")
     sequences = sorted(file.parents[1].name for file in truth.glob("*/gt/gt.txt"))
     if not sequences:
         raise ValueError(f"{truth}: holds no <sequence>/gt/gt.txt; name the folder of the sequences")

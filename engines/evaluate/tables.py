@@ -30,11 +30,16 @@ class ScoreTable:
 
 def tables_of(result: Path, truth: Path) -> tuple[ScoreTable, ...]:
     """Scores of whatever is there: a run, a MOT result, or a folder of those; raises ValueError where one is bad."""
-    if truth.suffix == ".txt":
-        return (table_of_mot({result.stem: evaluate_mot(result, truth)}),)
-    if result.is_dir() and not (result / EVENTS).exists():
-        return (table_of_mot(evaluate_mot_folders(result, truth)),)
-    return tables_of_run(evaluate_run(result, truth))
+    try:
+        if truth.suffix == ".txt":
+            return (table_of_mot({result.stem: evaluate_mot(result, truth)}),)
+        if result.is_dir() and not (result / EVENTS).exists():
+            return (table_of_mot(evaluate_mot_folders(result, truth)),)
+        return tables_of_run(evaluate_run(result, truth))
+    except PermissionError as error:
+        raise ValueError(
+            f"{error.filename}: may not be read by this user; ask its owner, or copy it"
+        ) from error
 
 
 def tables_of_run(scores: RunScores) -> tuple[ScoreTable, ...]:

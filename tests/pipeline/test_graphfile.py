@@ -136,7 +136,7 @@ def changed(old, new):
         (changed("site: hall", "site: hal"), "sites/hal.yaml: cannot be read, No such file or directory"),
         (changed("site: hall", "site: [hall"), "graph.yaml: line 4: is not YAML, "),
         ("- a\n- b\n", "graph.yaml: the file: must be a map of settings, got ['a', 'b']"),
-        ("", "graph.yaml: the file: must be a map of settings, got None"),
+        ("", "graph.yaml: is empty; name another file, or write it"),
         (GOOD + "retention: {days: 3}\n", "graph.yaml: retention: must be"),
     ],
 )

@@ -1,7 +1,5 @@
 """Files of the MOT Challenge: read, written, and scored as it does."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -139,4 +137,6 @@ def test_folders_are_scored_sequence_by_sequence(tmp_path):
     scored = evaluate_mot_folders(tmp_path / "tracker", tmp_path / "truth")
     assert {name: one.clear.recall for name, one in scored.items()} == {"a": 0.5, "b": 0.0}
     with pytest.raises(ValueError, match=r"holds no <sequence>/gt/gt.txt"):
-        evaluate_mot_folders(tmp_path, Path(tmp_path / "tracker"))
+        evaluate_mot_folders(tmp_path / "tracker", tmp_path / "tracker")
+    with pytest.raises(ValueError, match=r"holds no events.jsonl, nor <sequence>.txt"):
+        evaluate_mot_folders(tmp_path, tmp_path / "truth")
