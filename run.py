@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -49,15 +50,16 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 GraphArgument = Annotated[
     Path, typer.Argument(help="A graph, like configs/topview_rgbd.yaml.", metavar="GRAPH")
 ]
+Flag: Any = partial(typer.Option, metavar="")
 NewFolder = Annotated[Path, typer.Option("--out", help="A new folder.", metavar="DIR")]
 
 
 def _crowd(text: str, least: float) -> Any:
-    return typer.Option(help=text, min=least, rich_help_panel="Simulated people")
+    return typer.Option(help=text, min=least, metavar="N", rich_help_panel="Simulated people")
 
 
 People = Annotated[int, _crowd("How many.", 0)]
-Seconds = Annotated[float, _crowd("For how long.", 0.1)]
+Seconds = Annotated[float, _crowd("For how many seconds.", 0.1)]
 Fps = Annotated[float, _crowd("Frames a second of each camera.", 0.1)]
 Seed = Annotated[int, _crowd("Another number, other people.", 0)]
 
@@ -67,14 +69,12 @@ def main(  # noqa: PLR0913
     context: typer.Context,
     graph: Annotated[Path | None, typer.Option(help="Run this graph.", metavar="GRAPH")] = None,
     replay: Annotated[Path | None, typer.Option(help="Recordings instead of cameras.", metavar="DIR")] = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Simulated people, no cameras.")] = False,
-    folder: Annotated[
-        Path | None, typer.Option("--out", help="Results; else in var/.", metavar="DIR")
-    ] = None,
-    speed: Annotated[float, typer.Option(help="Times real time; 0 is as fast as it goes.", min=0)] = 0.0,
-    positions: Annotated[bool, typer.Option("--positions", help="Log every position, for eval.")] = False,
-    picture: Annotated[bool, typer.Option("--picture", help="Draw a picture, real people too.")] = False,
-    executor: Annotated[str, typer.Option(help="threads, processes or inline; else what suits.")] = "",
+    simulate: Annotated[bool, Flag("--simulate", help="Simulated people, no cameras.")] = False,
+    folder: Annotated[Path | None, typer.Option("--out", help="Results; else var/.", metavar="DIR")] = None,
+    speed: Annotated[float, typer.Option(help="Times real time; 0: full speed.", min=0, metavar="N")] = 0.0,
+    positions: Annotated[bool, Flag("--positions", help="Log every position, for eval.")] = False,
+    picture: Annotated[bool, Flag("--picture", help="Draw a picture, of real people too.")] = False,
+    executor: Annotated[str, typer.Option(help="Else what suits.", metavar="NAME")] = "",
     people: People = 12,
     seconds: Seconds = 120.0,
     fps: Fps = 10.0,
@@ -144,7 +144,7 @@ def simulate(  # noqa: PLR0913
     folder: NewFolder,
     people: People = 12,
     seconds: Seconds = 120.0,
-    cameras: Annotated[int, typer.Option(help="How many of the site's four cameras.", min=1, max=4)] = 4,
+    cameras: Annotated[int, typer.Option(help="How many of the four.", min=1, max=4, metavar="N")] = 4,
     fps: Fps = 10.0,
     seed: Seed = 1,
 ) -> None:
@@ -165,7 +165,7 @@ def simulate(  # noqa: PLR0913
 def record(
     graph: Annotated[Path, typer.Option(help="Its cameras are recorded.", metavar="GRAPH")],
     folder: NewFolder,
-    seconds: Annotated[float | None, typer.Option(help="For how long; else until Ctrl-C.", min=0.1)] = None,
+    seconds: Annotated[float | None, typer.Option(help="Else until Ctrl-C.", min=0.1, metavar="N")] = None,
 ) -> None:
     """Record the cameras of a graph, one RealSense .db3 each, and a manifest. Needs the 'realsense' extra."""
     session = Session(GraphFile.read(graph), Choices(record=folder, seconds=seconds), folder)

@@ -406,6 +406,14 @@ def test_the_help_of_each_command_names_every_option(here):
     ] == []
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_help_fits_a_terminal_and_asks_for_no_value_of_a_switch(columns):
+    told = sightline("--help", COLUMNS=str(columns)).stdout
+    assert max(map(len, told.splitlines())) == columns
+    for switch in ("--simulate", "--positions", "--picture"):
+        assert re.search(rf"^│ {switch} +[A-Z][a-z]", told, re.MULTILINE)  # what it does, no <bool>
+
+
 def test_check_says_that_a_graph_is_good(here):
     assert here("check", MAIN) == (f"{MAIN}: good, 4 cameras and 6 stages\n", "", 0)
 
