@@ -43,6 +43,11 @@ class Detection(Counts):
     errors_m: tuple[float, ...]
 
     @property
+    def is_scored(self) -> bool:
+        """Whether anybody was there, or was said to be."""
+        return self.true_positives + self.false_negatives + self.false_positives > 0
+
+    @property
     def recall(self) -> float:
         return self.true_positives / max(1, self.true_positives + self.false_negatives)
 

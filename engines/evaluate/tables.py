@@ -17,6 +17,7 @@ from engines.evaluate.scores import Scores
 from engines.evaluate.visits import Share
 
 TOGETHER = "together"
+NOTHING = "-"  # where there was nothing to score: a ratio of 0 would be read as a failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ def _mot_cells(scores: Scores) -> tuple[str, ...]:
 
 def _cameras(scores: RunScores) -> ScoreTable:
     def row(name: str, cell: Callable[[CameraScores], str]) -> tuple[str, ...]:
-        return name, *(cell(one) for one in (*scores.cameras.values(), scores.together))
+        all_cameras = (*scores.cameras.values(), scores.together)
+        return name, *(cell(one) if one.detection.is_scored else NOTHING for one in all_cameras)
 
     within = f"within {scores.rules.within_m:g} m"
     rows = [
@@ -115,11 +117,11 @@ def _ignored(scores: RunScores) -> ScoreTable:
 
 
 def _ratio(value: float) -> str:
-    return "-" if isnan(value) else f"{value:.3f}"
+    return NOTHING if isnan(value) else f"{value:.3f}"
 
 
 def _metres(value_m: float) -> str:
-    return "-" if isnan(value_m) else f"{value_m:.3f} m"
+    return NOTHING if isnan(value_m) else f"{value_m:.3f} m"
 
 
 def _share(share: Share) -> str:

@@ -250,6 +250,13 @@ def test_the_files_of_a_run_come_out_as_tables(tmp_path):
     assert cells(ignored) == {"in all": ("0 of 20 (0.000)",)}
 
 
+def test_a_camera_before_which_nobody_counts_and_nobody_is_said_to_be_has_no_scores():
+    truths = [truth("a", *standing(1, 0.5)), truth("b", *standing(1, 2.5, why="head_hidden"))]
+    table = tables_of_run(scores(truths, [run("a"), run("b")], {}))[0]
+    assert {row[2] for row in table.rows} == {"-"}
+    assert cells(table)["MOTA, floor"] == ("0.000", "-", "0.000")
+
+
 def test_every_row_of_a_table_has_a_cell_for_each_header(tmp_path):
     scored = evaluate_run(written(tmp_path / "run") / "events.jsonl", tmp_path / "run/truth")
     floors = {name: one.floor for name, one in scored.cameras.items()}
