@@ -15,6 +15,7 @@ from pipeline.watch import Row
 POINT_EVERY_NS = 100_000_000  # of a path
 MOST_TRACKLETS = 50_000  # remembered; of a run that lasts for weeks the latest
 SYSTEM_EVENTS = 10_000
+NOBODY = "Nobody was seen for long enough."
 CUT_SHORT = "The run was cut short: what a node received and did not process was under way."
 
 
@@ -128,7 +129,7 @@ class Report:
             counts = f"{one.seen_s:.0f} s", f"{one.walked_m:.1f} m", str(len(one.paths))
             rows.append((short(one.identity_id), height, *counts, " > ".join(one.cameras)))
         headers = ("identity", "height", "in view", "walked", "tracklets", "path")
-        return printed("Identities", headers, rows)
+        return printed("Identities", headers, rows, None if rows else NOBODY)
 
     def _note(self, rows: Positions) -> None:
         for tracklet, (x_m, y_m) in zip(rows.tracklet_ids, rows.floor_m.tolist(), strict=True):
@@ -174,14 +175,15 @@ def ledger_table(rows: Sequence[Row], remark: str | None = None) -> Table:
             dropped.append(f"({row.lost_outside} lost by the device)")
         counts = str(row.received), str(row.processed), ", ".join(dropped) or "0"
         cells.append((row.node, row.camera_id, *counts))
-    table = printed("Ledger (frames)", ("node", "camera", "received", "processed", "dropped"), cells)
-    table.caption = remark
-    return table
+    headers = ("node", "camera", "received", "processed", "dropped")
+    return printed("Ledger (frames)", headers, cells, remark)
 
 
-def printed(title: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def printed(
+    title: str, headers: Sequence[str], rows: Iterable[Sequence[str]], remark: str | None = None
+) -> Table:
     """A table as this program prints them."""
-    table = Table(*headers, title=title)
+    table = Table(*headers, title=title, caption=remark)
     for row in rows:
         table.add_row(*row)
     return table

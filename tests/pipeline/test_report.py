@@ -70,4 +70,6 @@ def test_portraits_go_with_their_tracklet():
 
 def test_the_tables_have_a_row_for_each_identity_and_each_node_and_camera():
     assert report(seen("P-1", "T-1", 1), seen("P-2", "T-2", 2)).table().row_count == 2
+    assert report().table().caption == "Nobody was seen for long enough."
+    assert report(seen("P-1", "T-1", 1)).table().caption is None
     assert ledger_table([Row("detect", "flat", 3, 2, {"late": 1}, 0)]).row_count == 1
