@@ -38,7 +38,8 @@ from pipeline.run import Run
 from pipeline.stage import InputError
 from pipeline.worker import deliver
 
-GRACE_S = 1.0  # what has been told to stop and is not done after this is ended
+GRACE_S = 1.0  # what has been told to stop and is not done after this is killed
+AT_ONCE_S = 0.3  # and this soon where nobody wants to wait
 CLOSES_S = 10.0  # and one that has given its last step
 MISTAKES = {"InputError": InputError, "StageError": StageError}
 
@@ -84,15 +85,25 @@ def run(graph: Graph, run: Run, most: int = 0) -> None:
 
 def _started(shares: list[Share], run: Run, closing: ExitStack) -> list[_Part]:
     parts: list[_Part] = []
+    closing.push(partial(_stop, parts))
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # its threads would not live on in a copy of this process, and be waited for
     try:
         for share in shares:
             parts.append(_Part(share, run, [part.end for part in parts]))
-            closing.callback(parts[-1].stop)
     finally:
         cv2.setNumThreads(threads)
     return parts
+
+
+def _stop(parts: list[_Part], kind: type[BaseException] | None, *_: object) -> None:
+    """End all processes; an error that is no Exception, like Ctrl-C, is somebody who does not want to wait."""
+    hurries = kind is not None and not issubclass(kind, Exception)
+    until_s = time.monotonic() + (AT_ONCE_S if hurries else GRACE_S)
+    for part in parts:
+        part.tell_to_stop()
+    for part in parts:
+        part.stop(until_s)
 
 
 def _together(streams: list[Iterator[Step]]) -> Iterator[Step]:
@@ -138,14 +149,15 @@ class _Part:
         with suppress(EOFError):  # what it died of is heard
             self._link.tell(word)
 
-    def stop(self) -> None:
-        """End the process; what it has counted is still heard. One that does not listen is killed."""
+    def tell_to_stop(self) -> None:
         with suppress(OSError):
             self.end.shutdown(socket.SHUT_WR)
-        until_s = time.monotonic() + GRACE_S
+
+    def stop(self, until_s: float) -> None:
+        """End the process; what it has counted is still heard. One that does not listen is killed."""
         with suppress(EOFError):
-            while not self._has_ended and time.monotonic() < until_s:
-                self._take(self._link.hear(POLL_S), is_stopping=True)
+            while not self._has_ended and (left_s := until_s - time.monotonic()) > 0:
+                self._take(self._link.hear(left_s), is_stopping=True)
         if not self._has_ended:
             os.kill(self._pid, signal.SIGKILL)
         self.end.close()
