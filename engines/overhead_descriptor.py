@@ -4,38 +4,57 @@ The features are those published for overhead RGB-D re-identification (Liciotti,
 Zingaretti 2017, TVPR): sizes of head and shoulders from depth, colours of hair and clothes. Each is written as a code
 whose scalar product with another is a kernel (a Gaussian for sizes, Bhattacharyya's for colours), so that the whole
 is a unit vector that can be compared like any network's.
+
+A lamp, an exposure and a white balance multiply each channel of the whole person (von Kries). What the colours of one
+part are beside those of another stays as it is; so that is coded too, and counts for more than the colours themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
-# heights as shares of the whole: a head is an eighth, shoulders are at 0.82 (Drillis and Contini 1966)
-PARTS = {"hair": (0.93, 1.03), "shoulders": (0.68, 0.88), "clothes": (0.15, 0.66)}
-WEIGHTS = {"hair": 1.0, "shoulders": 1.6, "clothes": 1.2}
+# heights as shares of the whole: a head is an eighth, shoulders are at 0.82, hips at 0.53 (Drillis and Contini 1966)
+PARTS = {"hair": (0.93, 1.03), "shoulders": (0.68, 0.88), "legs": (0.15, 0.50)}
 BODY_M = 0.42  # nothing further from the head's middle is taken for the body
 ENOUGH = 30  # pixels of a part
-CHROMA = np.linspace(-0.9, 0.9, 16, dtype=np.float32)  # log ratios of colour channels
-LIGHT = np.linspace(2.5, 5.5, 8, dtype=np.float32)  # log of the mean channel
+MANY = 600  # pixels of a part that say as much as all
 SIZES = {
-    "breadth": (0.20, 0.70, 0.03, 0.8),
-    "thickness": (0.10, 0.50, 0.03, 0.3),
-    "head": (0.10, 0.36, 0.02, 0.5),
+    "breadth": (0.20, 0.70, 0.03, 0.80),
+    "thickness": (0.10, 0.50, 0.03, 0.30),
+    "head": (0.10, 0.36, 0.02, 0.50),
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Code:
+    """How a channel of colour is written, in natural logarithms: a histogram at these places, then blurred."""
+
+    places: Array
+    blur: Array
+
+    @classmethod
+    def over(cls, low: float, high: float, step: float, blur: float) -> Self:
+        places = np.arange(low, high + step / 2, step, dtype=np.float32)
+        return cls(places, np.exp(-0.5 * ((places[:, None] - places) / blur) ** 2))
+
+
+RATIO, LIGHT = _Code.over(-0.9, 0.9, 0.1, 0.08), _Code.over(2.5, 5.5, 0.2, 0.12)
+RATIO_BESIDE, LIGHT_BESIDE = _Code.over(-1.5, 1.5, 0.1, 0.08), _Code.over(-2.6, 2.6, 0.2, 0.12)
+OWN, BESIDE = (RATIO, RATIO, LIGHT), (RATIO_BESIDE, RATIO_BESIDE, LIGHT_BESIDE)
 
 
 @dataclass
 class OverheadDescriptor:
     """Sizes from depth; colours too, where there is colour."""
 
-    model_id: ClassVar[str] = "overhead_descriptor.1"
+    model_id: ClassVar[str] = "overhead_descriptor.2"
 
     def __call__(
         self, colors: Sequence[Array | None], points: Sequence[Array | None], heights_m: Array
@@ -54,8 +73,7 @@ def _described(color: Array | None, points: Array | None, height_m: float) -> Ar
     parts = {name: near & (z > low * height_m) & (z < high * height_m) for name, (low, high) in PARTS.items()}
     codes = _sizes(points, parts)
     if color is not None:
-        for name, mask in parts.items():
-            codes.extend(WEIGHTS[name] * code for code in _colors(color[mask]))
+        codes.extend(np.sqrt(0.5) * code for code in _colors([color[mask] for mask in parts.values()]))
     vector = np.concatenate(codes)
     unit: Array = (vector / np.linalg.norm(vector)).astype(np.float32)
     return unit
@@ -86,17 +104,33 @@ def _size_code(size_m: float, low_m: float, high_m: float, width_m: float, weigh
     return (weight * bump / np.linalg.norm(bump)).astype(np.float32)
 
 
-def _colors(pixels: Array) -> list[Array]:
-    """Soft histograms of two log ratios and of lightness, as square roots: their products are Bhattacharyya's."""
+def _colors(parts: Sequence[Array]) -> Iterator[Array]:
+    """Codes of what each part's colours are, and of what they are beside the middle of each other part's."""
+    seen = [_channels(pixels) for pixels in parts]
+    middles = [np.median(values, axis=0) if len(values) else None for values in seen]
+    for number, values in enumerate(seen):
+        for other, middle in enumerate(middles):
+            if number == other:
+                yield from map(_color_code, values.T, OWN)
+            else:
+                beside = values[:0] if middle is None else values - middle
+                yield from map(_color_code, beside.T, BESIDE)
+
+
+def _channels(pixels: Array) -> Array:
+    """Two log ratios and lightness of pixels (n, 3); of none where there are too few."""
     if len(pixels) < ENOUGH:
-        return [np.full(len(bins), len(bins) ** -0.5, np.float32) for bins in (CHROMA, CHROMA, LIGHT)]
-    red, green, blue = np.log(pixels.astype(np.float32) + 8.0).T
-    mean = (red + green + blue) / 3
-    return [
-        np.sqrt(_histogram(red - green, CHROMA)),
-        np.sqrt(_histogram(blue - 0.5 * (red + green), CHROMA)),
-        0.5 * np.sqrt(_histogram(mean, LIGHT)),
-    ]
+        return np.empty((0, 3), np.float32)
+    red, green, blue = np.log(pixels[:: max(1, len(pixels) // MANY)].astype(np.float32) + 8.0).T
+    return np.stack([red - green, blue - 0.5 * (red + green), (red + green + blue) / 3], axis=1)
+
+
+def _color_code(values: Array, code: _Code) -> Array:
+    """The histogram as square roots: the product of two is Bhattacharyya's. Unknown is alike to all."""
+    if not len(values):
+        return np.full(len(code.places), len(code.places) ** -0.5, np.float32)
+    roots = np.sqrt(_histogram(values, code.places) @ code.blur)
+    return np.asarray(roots / np.linalg.norm(roots), np.float32)
 
 
 def _histogram(values: Array, bins: Array) -> Array:

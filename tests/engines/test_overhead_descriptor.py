@@ -58,6 +58,18 @@ def test_every_vector_has_length_1_and_the_same_number_of_codes():
     assert alone.shape[1] < both.shape[1]
 
 
+def test_the_white_balance_and_the_exposure_of_a_camera_make_nobody_somebody_else():
+    def tinted(who):
+        color, points = crops(who, ASIDE, (0.1, 1.2), seed=1)
+        color = (color * [0.85, 0.7, 0.6]).astype(np.uint8)
+        return describe([color], [points], np.array([who.height_m], np.float32))[0]
+
+    one, other = [vector(who, ABOVE, (0.3, 0.2)) for who in WARDROBE], [tinted(who) for who in WARDROBE]
+    same = [float(a @ b) for a, b in zip(one, other, strict=True)]
+    different = [float(one[i] @ other[j]) for i, j in permutations(range(len(WARDROBE)), 2)]
+    assert min(same) > max(different) + 0.10
+
+
 def test_depth_sees_no_clothes():
     one, other = (vector(who, with_color=False) for who in (Clothed(RED, BLUE), Clothed(WHITE, BLACK)))
     assert np.array_equal(one, other)

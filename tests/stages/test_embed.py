@@ -37,7 +37,7 @@ def crop_of(who, at=(0.0, 0.0), color=None, registration=None, **given):
 def test_the_vector_has_length_1_and_says_what_made_it():
     made = of_crops(crop_of(Clothed()), modality="rgbd")
     assert np.linalg.norm(made.vector) == pytest.approx(1.0, abs=1e-5)
-    assert (made.modality, made.model_id) == ("rgbd", "overhead_descriptor.1")
+    assert (made.modality, made.model_id) == ("rgbd", "overhead_descriptor.2")
 
 
 def test_a_tracklet_without_new_crops_goes_on_with_an_empty_vector():
