@@ -121,7 +121,7 @@ class NaiveMatch(Stage[Embedding, IdentityEvent]):
                 best = f"P-{len(self._known)}"
                 self._known[best] = embedding.vector
             self._whose[id] = best
-            one = Sighting(embedding.tracklet, embedding.vector[None], "mean_color", True)
+            one = Sighting(embedding.tracklet, embedding.vector, 1, "mean_color")
             yield identity_event(
                 "observed", Identity(best, 0, (one,)), one, seen_again(one, len(self._known))
             )

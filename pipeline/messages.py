@@ -223,7 +223,6 @@ class Embedding:
     vector: Vector  # empty where the tracklet has no crop yet
     modality: Modality
     model_id: str
-    engine_sha256: str = ""
 
     @property
     def camera_id(self) -> str:
@@ -235,9 +234,17 @@ class Sighting:
     """A tracklet as the gallery remembers it: where and when it was, and what it looked like."""
 
     tracklet: Tracklet  # as last seen, without crops
-    vectors: NDArray[np.float32]  # (k, d), one a crop time, the latest last
+    looks: NDArray[np.float32]  # (d,), the sum of its vectors; empty where there are none
+    votes: int  # how many those are
     kind: str  # of its vectors: only those of one kind can be compared
     is_open: bool = True
+    is_weighed: bool = False  # and nothing came of it so far
+
+    @property
+    def vector(self) -> Vector:
+        """What it looks like: its crops together."""
+        unit: Vector = self.looks / max(float(np.linalg.norm(self.looks)), 1e-9)
+        return unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,6 +256,7 @@ class Identity:
     sightings: tuple[Sighting, ...]  # in the order of their tracklets
     is_confirmed: bool = False
     said_ns: int = 0  # of the last event about them
+    seen_ns: int = 0  # the last time they were
     is_lost: bool = False
     previous_ids: tuple[str, ...] = ()
 
@@ -274,11 +282,11 @@ class Match:
     """Why a tracklet got its identity."""
 
     model_id: str
-    engine_sha256: str
     dimension: int
     decision: Decision
     votes: int
     gallery_size: int
+    engine_sha256: str | None = None  # of a compiled engine; None where there is none
     score: float | None = None
     probability: float | None = None
     margin_to_second: float | None = None

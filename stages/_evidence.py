@@ -12,10 +12,16 @@ from numpy.typing import NDArray
 
 from pipeline.messages import Sighting
 
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
 NEVER = -50.0
 HEIGHT_SPREAD_M = 0.13  # among people
 SAME_PLACE_M = 0.8  # two cameras that see someone this near each other see one person
+SAME_TIME_S = 0.5
 AGAIN_S, AGAIN_M = 2.0, 0.8  # a track that breaks off goes on here
+BEST = 3  # of somebody's sightings: one view of them may be like, others unlike
+NOBODY = -1  # fills up the rows of those who have fewer sightings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,60 +35,113 @@ class Evidence:
     height_m: float  # standard deviation between two measurements of one person
     max_speed_m_s: float
 
-    def between(self, new: Sighting, known: Sequence[Sighting]) -> float:
-        """For the tracklet of `new` being of the person of `known`, their sightings in the order of time."""
-        moved = min((self._walk(new, one) for one in known), default=0.0)
-        if moved <= NEVER:
-            return NEVER
-        return self._looks(new, known) + self._height(new, known) + moved
+    def between(self, table: SightingTable, new: Rows, known: Rows) -> Array:
+        """For each of the rows `new` (q,) of the table being the person whose rows are `known` (q, k): (q,)."""
+        moved = self._walk(table, new[:, None], known).min(axis=1, initial=np.inf)
+        moved[np.isinf(moved)] = 0.0  # there is nobody to have walked from
+        fits = self._looks(table.similarities(new, known)) + self._height(table, new, known) + moved
+        return np.where(moved <= NEVER, NEVER, fits)
 
-    def _looks(self, new: Sighting, known: Sequence[Sighting]) -> float:
-        scores = similarities(new, known)
-        if not len(scores):
-            return 0.0
-        best = np.sort(scores)[-3:]
-        return float(np.clip(self.slope * (best.mean() - self.midpoint), -8.0, 8.0))
+    def _looks(self, similarities: Array) -> Array:
+        best = np.sort(np.nan_to_num(similarities, nan=-np.inf), axis=1)[:, -BEST:]
+        count = np.isfinite(best).sum(axis=1)
+        mean = np.where(np.isfinite(best), best, 0.0).sum(axis=1) / np.maximum(count, 1)
+        looks: Array = np.where(count > 0, np.clip(self.slope * (mean - self.midpoint), -8.0, 8.0), 0.0)
+        return looks
 
-    def _height(self, new: Sighting, known: Sequence[Sighting]) -> float:
-        heights = np.array([one.tracklet.height_m for one in known])
-        off_m = new.tracklet.height_m - (np.median(heights) if len(heights) else np.nan)
-        if np.isnan(off_m):
-            return 0.0
+    def _height(self, table: SightingTable, new: Rows, known: Rows) -> Array:
+        off_m = table.heights_m[new] - _middle(np.where(known == NOBODY, np.nan, table.heights_m[known]))
         gain = np.log(HEIGHT_SPREAD_M * np.sqrt(2) / self.height_m)
-        return float(max(gain - 0.5 * (off_m / self.height_m) ** 2, -6.0))
+        heights: Array = np.maximum(gain - 0.5 * (off_m / self.height_m) ** 2, -6.0)
+        return np.where(np.isnan(off_m), 0.0, heights)
 
-    def _walk(self, new: Sighting, old: Sighting) -> float:
-        """Whether someone can have been both, and whether the one goes on where the other broke off."""
-        a, b = (
-            (old.tracklet, new.tracklet)
-            if old.tracklet.opened_ns <= new.tracklet.opened_ns
-            else (new.tracklet, old.tracklet)
-        )
-        placed = a.floor_frame == b.floor_frame
-        passed_s = (b.opened_ns - a.seen_ns) / 1e9
-        if passed_s < 0:  # at the same time
-            if a.camera_id == b.camera_id or not placed:
-                return NEVER if a.camera_id == b.camera_id else -2.0
-            return 4.0 if np.linalg.norm(a.floor_m - b.floor_m) < SAME_PLACE_M else NEVER
-        if not placed:
-            return 0.0
-        way_m = float(np.linalg.norm(b.entered_floor_m - a.floor_m))
-        if way_m > 0.5 + self.max_speed_m_s * passed_s:
-            return NEVER
-        goes_on = a.camera_id == b.camera_id and passed_s < AGAIN_S and way_m < AGAIN_M
-        return 4.0 if goes_on else 0.0
+    def _walk(self, table: SightingTable, new: Rows, old: Rows) -> Array:
+        """Whether someone can have been both, and whether the one goes on where the other broke off: (q, k)."""
+        first = table.opened_ns[old] <= table.opened_ns[new]
+        a, b = np.where(first, old, new), np.where(first, new, old)
+        passed_s = (table.opened_ns[b] - table.seen_ns[a]) / 1e9
+        way_m = np.linalg.norm(table.entered_m[b] - table.left_m[a], axis=-1)
+        placed = (table.frames[a] == table.frames[b]) & ~np.isnan(way_m)
+        same_camera = table.cameras[a] == table.cameras[b]
+        goes_on = same_camera & (passed_s < AGAIN_S) & (way_m < AGAIN_M)
+        later = np.where(goes_on, 4.0, 0.0)
+        later[way_m > 0.5 + self.max_speed_m_s * passed_s] = NEVER
+        later[~placed] = 0.0
+        together = np.where(placed, self._together(table, a, b), -2.0)
+        walk = np.where(passed_s < 0, np.where(same_camera, NEVER, together), later)
+        return np.where(old == NOBODY, np.inf, walk)
+
+    def _together(self, table: SightingTable, a: Rows, b: Rows) -> Array:
+        """Of two that were seen at the same time, `a` first: each of their known places may be of another moment."""
+        possible = np.ones(a.shape, bool)
+        for place_m, at_ns, other_m, other_ns in (
+            (table.entered_m[a], table.opened_ns[a], table.entered_m[b], table.opened_ns[b]),
+            (table.left_m[a], table.seen_ns[a], table.entered_m[b], table.opened_ns[b]),
+            (table.left_m[a], table.seen_ns[a], table.left_m[b], table.seen_ns[b]),
+        ):
+            apart_s = np.maximum(np.abs(at_ns - other_ns) / 1e9 - SAME_TIME_S, 0.0)
+            apart_m = np.linalg.norm(place_m - other_m, axis=-1)
+            possible &= apart_m < SAME_PLACE_M + self.max_speed_m_s * apart_s
+        at_once = np.abs(table.seen_ns[a] - table.seen_ns[b]) <= SAME_TIME_S * 1e9
+        return np.where(possible, np.where(at_once, 4.0, 0.0), NEVER)
 
 
-def similarities(new: Sighting, known: Sequence[Sighting]) -> NDArray[np.float64]:
-    """Cosines of the mean vector of `new` with those of the comparable sightings."""
-    vectors = [mean_vector(one) for one in known if one.kind == new.kind and len(one.vectors)]
-    if not vectors or not len(new.vectors):
-        return np.empty(0)
-    return np.array([float(vector @ mean_vector(new)) for vector in vectors])
+class SightingTable:
+    """Sightings as parallel arrays, so that many are weighed at once. What is unknown is NaN."""
+
+    def __init__(self, sightings: Sequence[Sighting]) -> None:
+        tracklets = [one.tracklet for one in sightings]
+        self.opened_ns = np.array([t.opened_ns for t in tracklets], np.int64)
+        self.seen_ns = np.array([t.seen_ns for t in tracklets], np.int64)
+        self.entered_m = np.array([t.entered_floor_m for t in tracklets], float).reshape(-1, 2)
+        self.left_m = np.array([t.floor_m for t in tracklets], float).reshape(-1, 2)
+        self.heights_m = np.array([t.height_m for t in tracklets], float)
+        self.cameras = _numbered([t.camera_id for t in tracklets])
+        self.frames = _numbered([t.floor_frame for t in tracklets])
+        self._kinds = _numbered([one.kind if one.votes else "" for one in sightings])
+        self._vectors = [one.vector for one in sightings]
+        self._looked = np.array([one.votes > 0 for one in sightings], bool)
+
+    def similarities(self, new: Rows, known: Rows) -> Array:
+        """Cosines of rows `new` (q,) with `known` (q, k), NaN where they cannot be compared."""
+        rows, number = np.unique(new, return_inverse=True)
+        columns = np.unique(known[known != NOBODY])
+        cosines = np.full((len(rows), len(self._vectors)), np.nan)
+        for kind in np.unique(self._kinds[rows[self._looked[rows]]]):
+            ours, theirs = (some[self._comparable(some, kind)] for some in (rows, columns))
+            if len(theirs):
+                # rounded: the last bits of a product depend on how many others are multiplied with it
+                at = np.ix_(np.searchsorted(rows, ours), theirs)
+                cosines[at] = np.round(self._stacked(ours) @ self._stacked(theirs).T, 5)
+        return np.where(known == NOBODY, np.nan, cosines[number[:, None], known])
+
+    def _comparable(self, rows: Rows, kind: int) -> NDArray[np.bool_]:
+        return np.asarray(self._looked[rows] & (self._kinds[rows] == kind))
+
+    def _stacked(self, rows: Rows) -> NDArray[np.float32]:
+        return np.stack([self._vectors[row] for row in rows.tolist()])
 
 
-def mean_vector(sighting: Sighting) -> NDArray[np.float32]:
-    """What a tracklet looks like: its crops together."""
-    total = sighting.vectors.sum(axis=0)
-    unit: NDArray[np.float32] = total / max(float(np.linalg.norm(total)), 1e-9)
-    return unit
+def padded(groups: Sequence[Sequence[int] | range]) -> Rows:
+    """Rows of a table for each group, filled up with NOBODY: (len(groups), the longest)."""
+    longest = max(map(len, groups), default=0)
+    rows = [[*group, *[NOBODY] * (longest - len(group))] for group in groups]
+    return np.array(rows, np.intp).reshape(len(groups), longest)
+
+
+def _numbered(names: Sequence[str]) -> Rows:
+    number = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    return np.array([number[name] for name in names], np.intp)
+
+
+def _middle(values: Array) -> Array:
+    """The median of what is known in each row; NaN of nothing."""
+    values = np.sort(values, axis=1)  # NaN last
+    count = (~np.isnan(values)).sum(axis=1)
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
+    low, high = (np.maximum(count - 1, 0) // 2, count // 2)
+    every = np.arange(len(values))
+    high = np.minimum(high, np.maximum(count - 1, 0))
+    middles: Array = 0.5 * (values[every, low] + values[every, high])
+    return middles

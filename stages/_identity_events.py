@@ -51,10 +51,9 @@ def decided(
     second = len(best) > 1 and best[1] > NEVER
     return Match(
         model_id=one.kind,
-        engine_sha256="",
-        dimension=_dimension(one),
+        dimension=len(one.looks),
         decision="new" if who is None else "rematch" if who.is_lost else "match",
-        votes=len(one.vectors),
+        votes=one.votes,
         gallery_size=gallery_size,
         score=round(float(best[0]), 4) if known else None,
         probability=round(float(1.0 / (1.0 + np.exp(min_evidence - best[0]))), 4) if known else None,
@@ -64,7 +63,7 @@ def decided(
 
 def seen_again(one: Sighting, gallery_size: int) -> Match:
     """Nothing was decided anew."""
-    return Match(one.kind, "", _dimension(one), "none", len(one.vectors), gallery_size)
+    return Match(one.kind, len(one.looks), "none", one.votes, gallery_size)
 
 
 def merged(merge: Merge, now_ns: int) -> CorrectionEvent:
@@ -97,7 +96,3 @@ def split_off(split: Split, home_id: str, now_ns: int) -> CorrectionEvent:
 
 def _said(evidence: float) -> str:
     return f"log likelihood ratio {evidence:.2f}"
-
-
-def _dimension(one: Sighting) -> int:
-    return int(one.vectors.shape[1]) if len(one.vectors) else 0

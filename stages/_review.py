@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.messages import Identity, Sighting
-from stages._evidence import NEVER, Evidence
+from stages._evidence import NEVER, Evidence, SightingTable, padded
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,43 +31,78 @@ class Split:
     evidence: float
 
 
+class Gallery:
+    """People and those who wait to be given to one, in one table, to be asked for evidence."""
+
+    def __init__(
+        self, people: Sequence[Identity], evidence: Evidence, waiting: Sequence[Sighting] = ()
+    ) -> None:
+        self.people = people
+        self._evidence = evidence
+        ends = np.cumsum([0, *(len(who.sightings) for who in people)]).tolist()
+        self.rows = [range(start, end) for start, end in zip(ends, ends[1:], strict=False)]
+        known = [one for who in people for one in who.sightings]
+        self._waiting = np.arange(len(known), len(known) + len(waiting))
+        self._table = SightingTable([*known, *waiting])
+
+    def of_waiting(self) -> NDArray[np.float64]:
+        """For each who waits being each of the people."""
+        shape = len(self._waiting), len(self.people)
+        new = np.repeat(self._waiting, shape[1])
+        return self.between(new, [*self.rows] * shape[0]).reshape(shape)
+
+    def between(
+        self, new: Sequence[int] | NDArray[np.intp], groups: Sequence[Sequence[int] | range]
+    ) -> NDArray[np.float64]:
+        """For each row being of the person of a group of rows."""
+        return self._evidence.between(self._table, np.asarray(new, np.intp), padded(groups))
+
+
 def merge_of(people: Sequence[Identity], evidence: Evidence, least: float, since_ns: int) -> Merge | None:
     """The two that are most surely one, if one of them has been seen since then and the evidence is enough."""
     ordered = sorted(people, key=lambda who: (who.appeared_ns, who.identity_id))
-    pairs = [(later, earlier) for number, later in enumerate(ordered) for earlier in ordered[:number]]
-    recent = [pair for pair in pairs if max(map(_seen_ns, pair)) >= since_ns]
-    found = [Merge(later, earlier, _together(later, earlier, evidence)) for later, earlier in recent]
-    best = max(found, key=lambda merge: merge.evidence, default=None)
-    return best if best and best.evidence >= least else None
-
-
-def split_of(people: Sequence[Identity], evidence: Evidence, most: float, least: float) -> Split | None:
-    """The tracklet that fits the person worst to whom it was given, if the evidence against it is enough; it goes
-    to whom it fits best, if that is enough too.
-    """
-    found = [fit for who in people if len(who.sightings) > 1 for fit in _fits(who, evidence)]
-    worst = min(found, key=lambda split: split.evidence, default=None)
-    if worst is None or worst.evidence > most:
+    seen = [who.seen_ns >= since_ns for who in ordered]
+    pairs = [(n, m) for n in range(len(ordered)) for m in range(n) if seen[n] or seen[m]]
+    if not pairs:
         return None
-    others = [who for who in people if who is not worst.who]
-    fits = [evidence.between(worst.sighting, who.sightings) for who in others]
-    best = int(np.argmax(fits)) if fits else 0
-    home = others[best] if fits and fits[best] >= least else None
-    return Split(worst.who, worst.sighting, home, worst.evidence)
+    gallery = Gallery(ordered, evidence)
+    sizes = [len(rows) for rows in gallery.rows]
+    less_more = [(n, m) if sizes[n] <= sizes[m] else (m, n) for n, m in pairs]
+    new = [row for less, _ in less_more for row in gallery.rows[less]]
+    groups = [gallery.rows[more] for less, more in less_more for _ in gallery.rows[less]]
+    fits = gallery.between(new, groups)
+    starts = np.cumsum([0, *(sizes[less] for less, _ in less_more)])[:-1]
+    worst = np.minimum.reduceat(fits, starts)
+    mean = np.add.reduceat(fits, starts) / [sizes[less] for less, _ in less_more]
+    together = np.where(worst <= NEVER, NEVER, mean)
+    best = int(np.argmax(together))
+    later, earlier = pairs[best]
+    return Merge(ordered[later], ordered[earlier], float(together[best])) if together[best] >= least else None
 
 
-def _fits(who: Identity, evidence: Evidence) -> list[Split]:
-    rests = [[other for other in who.sightings if other is not one] for one in who.sightings]
-    pairs = zip(who.sightings, rests, strict=True)
-    return [Split(who, one, None, evidence.between(one, rest)) for one, rest in pairs]
-
-
-def _together(a: Identity, b: Identity, evidence: Evidence) -> float:
-    """Of each sighting of the one with all of the other, on average."""
-    less, more = sorted((a, b), key=lambda who: len(who.sightings))
-    fits = [evidence.between(one, more.sightings) for one in less.sightings]
-    return NEVER if min(fits) <= NEVER else float(np.mean(fits))
-
-
-def _seen_ns(who: Identity) -> int:
-    return max(one.tracklet.seen_ns for one in who.sightings)
+def split_of(
+    people: Sequence[Identity], evidence: Evidence, most: float, least: float, since_ns: int
+) -> Split | None:
+    """Of those seen since then, the tracklet that fits the person worst to whom it was given, if the evidence against
+    it is enough; it goes to whom it fits best, if that is enough too.
+    """
+    gallery = Gallery(people, evidence)
+    doubted = [
+        (number, row)
+        for number, (who, rows) in enumerate(zip(people, gallery.rows, strict=True))
+        if len(rows) > 1 and who.seen_ns >= since_ns
+        for row in rows
+    ]
+    if not doubted:
+        return None
+    rests = [[other for other in gallery.rows[number] if other != row] for number, row in doubted]
+    fits = gallery.between([row for _, row in doubted], rests)
+    worst = int(np.argmin(fits))
+    if fits[worst] > most:
+        return None
+    number, row = doubted[worst]
+    who, others = people[number], [other for other in range(len(people)) if other != number]
+    elsewhere = gallery.between([row] * len(others), [gallery.rows[other] for other in others])
+    best = int(np.argmax(elsewhere)) if others else 0
+    home = people[others[best]] if others and elsewhere[best] >= least else None
+    return Split(who, who.sightings[row - gallery.rows[number].start], home, float(fits[worst]))

@@ -23,7 +23,7 @@ from pipeline.messages import (
 from pipeline.stage import Memory, Stage
 from stages._evidence import NEVER, Evidence
 from stages._identity_events import decided, identity_event, merged, seen_again, split_off
-from stages._review import Merge, Split, merge_of, split_of
+from stages._review import Gallery, Merge, Split, merge_of, split_of
 
 Given = IdentityEvent | CorrectionEvent
 REVIEWED = "reviewed"
@@ -76,10 +76,11 @@ class Match(Stage[Embedding, Given]):
         return Evidence(self.midpoint, self.slope, self.height_m, self.max_speed_m_s)
 
     def advance(self, to_ns: int) -> Iterator[Given]:
-        due = [one for one in self._waiting.values() if to_ns - one.tracklet.opened_ns > self.wait_s * 1e9]
+        due = [one for one in self._waiting.values() if not one.is_weighed and self._is_due(one, to_ns)]
         yield from self._decide(due)
         for who in self._identities.values():
-            yield from self._passed(who, to_ns)
+            if not who.is_lost:
+                yield from self._passed(who, to_ns)
         reviewed_ns = self._times_ns.get(REVIEWED) or 0
         if to_ns - reviewed_ns > self.review_s * 1e9:
             self._times_ns.put(REVIEWED, to_ns)
@@ -93,11 +94,15 @@ class Match(Stage[Embedding, Given]):
             return
         one = _looked(self._waiting.get(id), embedding)
         self._waiting.put(id, one)
-        if len(one.vectors) >= self.votes or not one.is_open:
+        if self._is_due(one, one.tracklet.seen_ns):
             yield from self._decide([one])
 
     def finish(self) -> Iterator[Given]:
         yield from self._decide(self._waiting.values())
+
+    def _is_due(self, one: Sighting, now_ns: int) -> bool:
+        waited_s = (now_ns - one.tracklet.opened_ns) / 1e9
+        return one.votes >= self.votes or not one.is_open or waited_s > self.wait_s
 
     def _decide(self, due: Sequence[Sighting]) -> Iterator[Given]:
         """Whose the tracklets are that are due, weighed together with all that wait."""
@@ -105,9 +110,8 @@ class Match(Stage[Embedding, Given]):
             return
         waiting, people = self._waiting.values(), self._identities.values()
         evidence = np.full((len(waiting), len(people) + len(waiting)), NEVER)
-        for row, one in enumerate(waiting):
-            evidence[row, : len(people)] = [self._evidence.between(one, who.sightings) for who in people]
-            evidence[row, len(people) + row] = self.min_evidence
+        evidence[:, : len(people)] = Gallery(people, self._evidence, waiting).of_waiting()
+        evidence[:, len(people) :][np.diag_indices(len(waiting))] = self.min_evidence
         rows, columns = linear_sum_assignment(evidence, maximize=True)
         due_ids = {one.tracklet.tracklet_id for one in due}
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
@@ -120,7 +124,9 @@ class Match(Stage[Embedding, Given]):
         """The tracklet is of this person; or of somebody new, if it says enough to make somebody of."""
         id = one.tracklet.tracklet_id
         self._waiting.delete(id)
-        if who is None and len(one.vectors) < self.votes:
+        if who is None and one.votes < self.votes:
+            if one.is_open:  # more may come of it
+                self._waiting.put(id, replace(one, is_weighed=True))
             return
         reason = decided(one, who, evidence, self.min_evidence, len(self._identities))
         known = who or Identity(derived_id("P-", one.tracklet.opened_ns, id), one.tracklet.opened_ns, ())
@@ -150,15 +156,16 @@ class Match(Stage[Embedding, Given]):
         sightings = sorted(
             [*others, one], key=lambda s: (s.is_open, s.tracklet.opened_ns, s.tracklet.tracklet_id)
         )
-        confirmed = who.is_confirmed or sum(len(s.vectors) for s in sightings) >= self.votes
-        return replace(who, sightings=tuple(sightings[-self.max_sightings :]), is_confirmed=confirmed)
+        confirmed = who.is_confirmed or sum(s.votes for s in sightings) >= self.votes
+        kept, seen_ns = tuple(sightings[-self.max_sightings :]), max(who.seen_ns, one.tracklet.seen_ns)
+        return replace(who, sightings=kept, is_confirmed=confirmed, seen_ns=seen_ns)
 
     def _passed(self, who: Identity, now_ns: int) -> Iterator[Given]:
         """Somebody who has not been seen for long is lost, and in the end forgotten."""
-        last = max(who.sightings, key=lambda one: (one.is_open, one.tracklet.seen_ns))
-        unseen_s = (now_ns - last.tracklet.seen_ns) / 1e9
-        if last.is_open or unseen_s < self.lost_after_s:
+        unseen_s = (now_ns - who.seen_ns) / 1e9
+        if unseen_s < self.lost_after_s or any(one.is_open for one in who.sightings):
             return
+        last = max(who.sightings, key=lambda one: one.tracklet.seen_ns)
         if unseen_s > self.forget_after_s:
             self._identities.delete(who.identity_id)
             yield identity_event("expired", who, last, seen_again(last, len(self._identities)))
@@ -169,11 +176,13 @@ class Match(Stage[Embedding, Given]):
 
     def _review(self, now_ns: int, since_ns: int) -> Iterator[Given]:
         """One correction of each kind; the next review sees what came of it."""
+        for who in self._identities.values():
+            yield from self._passed(who, now_ns)
         merge = merge_of(self._identities.values(), self._evidence, self.merge_evidence, since_ns)
         if merge is not None:
             yield self._merged(merge, now_ns)
         people = self._identities.values()
-        split = split_of(people, self._evidence, self.split_evidence, self.min_evidence)
+        split = split_of(people, self._evidence, self.split_evidence, self.min_evidence, since_ns)
         if split is not None:
             yield self._split(split, now_ns)
 
@@ -194,19 +203,22 @@ class Match(Stage[Embedding, Given]):
         new_id = derived_id("P-", now_ns, one.tracklet.tracklet_id)
         home = self._with(split.home or Identity(new_id, one.tracklet.opened_ns, ()), one)
         rest = tuple(other for other in who.sightings if other is not one)
-        self._identities.put(who.identity_id, replace(who, sightings=rest))
+        self._identities.put(who.identity_id, replace(who, sightings=rest, seen_ns=_last_ns(rest)))
         self._identities.put(home.identity_id, home)
         if one.is_open:
             self._whose.put(one.tracklet.tracklet_id, home.identity_id)
         return split_off(split, home.identity_id, now_ns)
 
 
+def _last_ns(sightings: Sequence[Sighting]) -> int:
+    return max(one.tracklet.seen_ns for one in sightings)
+
+
 def _looked(known: Sighting | None, embedding: Embedding) -> Sighting:
     """A sighting after one more embedding."""
     tracklet = replace(embedding.tracklet, crops=())
     kind = f"{embedding.model_id}/{embedding.modality}"
-    vectors = known.vectors if known else np.empty((0, 0), np.float32)
+    looks, votes = (known.looks, known.votes) if known else (np.empty(0, np.float32), 0)
     if embedding.vector.size:
-        new = embedding.vector[None]
-        vectors = np.concatenate([vectors, new]) if len(vectors) else new
-    return Sighting(tracklet, vectors, kind, tracklet.phase != "closed")
+        looks, votes = (looks + embedding.vector if votes else embedding.vector), votes + 1
+    return Sighting(tracklet, looks, votes, kind, tracklet.phase != "closed")

@@ -23,7 +23,7 @@ from pipeline.messages import (
 
 VIEW = View(Intrinsics(96, 48, 60.0, 60.0, 48.0, 24.0), Mount())
 FLOOR = Floor("site", 1.0, 2.0, (0.1, 0.0, 0.0, 0.1), 0.5, 0.0)
-MATCH = Match("overhead_descriptor", "", 8, "new", 1, 3)
+MATCH = Match("overhead_descriptor", 8, "new", 1, 3)
 BOX = (1.0, 2.0, 3.0, 4.0)
 SIZE = (640, 480)
 PROVENANCE = Provenance("site", "topview", "epoch", "ab" * 32, producers={IdentityEvent: "match"})

@@ -58,6 +58,7 @@ def test_absent_means_unknown_and_no_null_is_written():
         assert "null" not in json.dumps(event)
     plain, placed = wrapped(IDENTITY_EVENT, EVENTS[-1])
     assert "floor" not in plain["data"]
+    assert "engine_sha256" not in plain["data"]["match"]
     assert placed["data"]["floor"]["x_m"] == 1.0
 
 

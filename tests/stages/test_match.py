@@ -5,6 +5,8 @@ import pytest
 from builders import embedding, tracklet
 
 from pipeline.messages import CorrectionEvent, IdentityEvent
+from pipeline.wire import encode
+from stages._evidence import Evidence
 from stages.match import Match
 
 RED, BLUE, GREEN = np.eye(3, dtype=np.float32)
@@ -122,6 +124,16 @@ def test_a_glimpse_makes_nobody_new_but_is_recognised():
     assert site.identity_of("c") == site.identity_of("b")
 
 
+def test_somebody_who_can_be_looked_at_only_after_the_wait_is_somebody_once_there_are_votes():
+    site = Site()
+    for second in range(12):
+        seen = tracklet("east", "T-a", phase="updated", opened_ns=0, seen_ns=second * S)
+        site.pass_to(second)
+        site.said += site.match.process(embedding(seen, RED if second > 6 else np.empty(0)))
+    assert site.identity_of("a") is not None
+    assert site.kinds() == ["appeared"]
+
+
 def test_two_who_wait_together_are_given_to_two():
     site = Site().visit("a", "east", RED, 0, 4).visit("b", "east", alike(RED, BLUE, 0.97), 20, 24)
     first = {site.identity_of("a"), site.identity_of("b")}
@@ -157,6 +169,50 @@ def test_a_tracklet_that_proves_to_be_somebody_elses_is_split_off():
     site.pass_to(62)
     assert [event.kind for event in site.said if isinstance(event, CorrectionEvent)] == ["split"]
     assert site.identity_of("b") != site.identity_of("a")
+
+
+def test_somebody_in_two_views_at_once_stays_one_when_they_walk_out_of_the_first():
+    site = Site()
+    for second in range(12):
+        site.pass_to(second)
+        for name, camera, ends in (("a", "east", 5), ("b", "west", 11)):
+            if second > ends:
+                continue
+            phase = "closed" if second == ends else "updated"
+            at = np.array([1.2 * second, 0], np.float32)
+            times = {"opened_ns": 0, "seen_ns": second * S}
+            places = {"entered_floor_m": np.zeros(2, np.float32), "floor_m": at}
+            seen = tracklet(camera, f"T-{name}", phase=phase, **times, **places)
+            site.said += site.match.process(embedding(seen, RED))
+    assert site.identity_of("a") == site.identity_of("b")
+    assert "split" not in site.kinds()
+
+
+def test_remembers_no_more_of_those_who_keep_coming_back():
+    def remembered(visits):
+        site = Site(max_sightings=4)
+        for number in range(visits):
+            name, times = f"{number:03}", (20.0 * number, 20.0 * number + 3 + number % 9)
+            site.visit(name, "east", (RED, BLUE)[number % 2], *times, at=(0.1 * (number % 2), 0))
+        assert len(site.match._identities) == 2
+        return len(encode(site.match._identities.values()))
+
+    assert remembered(40) <= remembered(10) + 16
+
+
+def test_reviews_weigh_only_those_who_were_seen_since(monkeypatch):
+    weighed = []
+    between = Evidence.between
+    monkeypatch.setattr(
+        Evidence,
+        "between",
+        lambda self, table, new, known: weighed.append(len(new)) or between(self, table, new, known),
+    )
+    site = Site(max_sightings=4).visit("a", "east", RED, 0, 4).visit("b", "west", BLUE, 10, 14, at=(8, 0))
+    site.pass_to(20)
+    weighed.clear()
+    site.pass_to(60)
+    assert weighed == []
 
 
 def test_somebody_who_is_gone_for_long_is_lost_and_then_forgotten():
