@@ -39,8 +39,10 @@ class Evidence:
         """For each of the rows `new` (q,) of the table being the person whose rows are `known` (q, k): (q,)."""
         moved = self._walk(table, new[:, None], known).min(axis=1, initial=np.inf)
         moved[np.isinf(moved)] = 0.0  # there is nobody to have walked from
-        fits = self._looks(table.similarities(new, known)) + self._height(table, new, known) + moved
-        return np.where(moved <= NEVER, NEVER, fits)
+        may = np.flatnonzero(moved > NEVER)
+        new, known, fits = new[may], known[may], np.full(len(new), NEVER)
+        fits[may] = self._looks(table.similarities(new, known)) + self._height(table, new, known) + moved[may]
+        return fits
 
     def _looks(self, similarities: Array) -> Array:
         best = np.sort(np.nan_to_num(similarities, nan=-np.inf), axis=1)[:, -BEST:]
@@ -110,9 +112,9 @@ class SightingTable:
         for kind in np.unique(self._kinds[rows[self._looked[rows]]]):
             ours, theirs = (some[self._comparable(some, kind)] for some in (rows, columns))
             if len(theirs):
-                # rounded: the last bits of a product depend on how many others are multiplied with it
-                at = np.ix_(np.searchsorted(rows, ours), theirs)
-                cosines[at] = np.round(self._stacked(ours) @ self._stacked(theirs).T, 5)
+                # a sum for each pair: threads of a matrix product cost more, and its last bits depend on its size
+                products = np.einsum("id,jd->ij", self._stacked(ours), self._stacked(theirs))
+                cosines[np.ix_(np.searchsorted(rows, ours), theirs)] = np.round(products, 5)
         return np.where(known == NOBODY, np.nan, cosines[number[:, None], known])
 
     def _comparable(self, rows: Rows, kind: int) -> NDArray[np.bool_]:

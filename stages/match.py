@@ -50,7 +50,7 @@ class Match(Stage[Embedding, Given]):
     lost_after_s: float = 5.0
     forget_after_s: float = 86_400.0
     review_s: float = 5.0
-    max_sightings: int = 24  # remembered of one person
+    max_sightings: int = 12  # remembered of one person
     _waiting: Keyed[Sighting] = field(default_factory=Keyed, init=False, repr=False)  # by tracklet
     _identities: Keyed[Identity] = field(default_factory=Keyed, init=False, repr=False)  # by identity
     _whose: Keyed[str] = field(default_factory=Keyed, init=False, repr=False)  # identity by open tracklet
