@@ -46,6 +46,7 @@ class Match(Stage[Embedding, Given]):
     split_evidence: float = -2.5
     votes: int = 2
     wait_s: float = 3.0  # then it is decided without
+    min_new_s: float = 2.0  # nobody new is made of what was seen for less: it may be a limb, a bag, a trolley
     event_every_s: float = 2.0
     lost_after_s: float = 5.0
     forget_after_s: float = 86_400.0
@@ -124,7 +125,8 @@ class Match(Stage[Embedding, Given]):
         """The tracklet is of this person; or of somebody new, if it says enough to make somebody of."""
         id = one.tracklet.tracklet_id
         self._waiting.delete(id)
-        if who is None and one.votes < self.votes:
+        seen_s = (one.tracklet.seen_ns - one.tracklet.opened_ns) / 1e9
+        if who is None and (one.votes < self.votes or seen_s < self.min_new_s):
             if one.is_open:  # more may come of it
                 self._waiting.put(id, replace(one, is_weighed=True))
             return

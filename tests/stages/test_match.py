@@ -124,6 +124,14 @@ def test_a_glimpse_makes_nobody_new_but_is_recognised():
     assert site.identity_of("c") == site.identity_of("b")
 
 
+def test_nobody_new_is_made_of_what_is_gone_at_once_however_often_it_was_looked_at():
+    site = Site()
+    for tenth, phase in [(0, "opened"), *((n, "updated") for n in range(3, 16, 3)), (16, "closed")]:
+        seen = tracklet("east", "T-a", phase=phase, opened_ns=0, seen_ns=tenth * S // 10)
+        site.said += site.match.process(embedding(seen, RED))
+    assert site.said == []
+
+
 def test_somebody_who_can_be_looked_at_only_after_the_wait_is_somebody_once_there_are_votes():
     site = Site()
     for second in range(12):
