@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.keyed import Keyed
 from pipeline.messages import (
@@ -27,6 +28,13 @@ Given = Tracklet | TrackletEvent | Positions
 LOOKED = "looked"
 MIN_SIGHTINGS = 3
 MIN_SHARE = 0.5  # of the frames since the first
+MET_M, PARTED_M, MET_S = (
+    0.6,
+    0.8,
+    5.0,
+)  # a track can go over to somebody who was so near, so short a while ago
+KNOWN_S = 1.5  # a height is known after so long; from a meeting on it stays what it was
+OTHER_S = 0.7  # a height that is another for so long is somebody else's
 
 
 @dataclass
@@ -42,6 +50,7 @@ class Collect(Stage[Tracks, Given]):
     crop_every_s: float = 1.0
     max_crops: int = 12  # of one tracklet: then it is known well enough
     event_every_s: float = 2.0
+    other_height_m: float = 0.07  # who is so much taller or smaller, having met somebody, is somebody else
     color: bool = True  # false: depth alone, colour is never looked at
     _open: Keyed[Tracklet] = field(
         default_factory=Keyed, init=False
@@ -50,10 +59,14 @@ class Collect(Stage[Tracks, Given]):
     _seen: Keyed[tuple[int, int]] = field(
         default_factory=Keyed, init=False
     )  # frames, and the first one's index
+    _heights: Keyed[tuple[float, int]] = field(default_factory=Keyed, init=False)  # and since when
+    _met: Keyed[tuple[int, int]] = field(
+        default_factory=Keyed, init=False
+    )  # somebody, when; and since when the height has been another
     _times_ns: Keyed[int] = field(default_factory=Keyed, init=False)
 
     def __post_init__(self) -> None:
-        for name in ("max_gap_s", "look_every_s", "crop_every_s", "event_every_s"):
+        for name in ("max_gap_s", "look_every_s", "crop_every_s", "event_every_s", "other_height_m"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
 
@@ -64,9 +77,13 @@ class Collect(Stage[Tracks, Given]):
 
     def process(self, tracks: Tracks) -> Iterator[Given]:
         crops = self._crops(tracks)
-        hidden = covered(tracks.boxes)
+        hidden, nearest_m = covered(tracks.boxes), _nearest_m(tracks)
         for row, id in enumerate(tracks.track_ids.tolist()):
             known = self._open.get(id)
+            if self._is_another(id, tracks, row, float(nearest_m[row])) and known and self._given.get(id):
+                begun = self._begun(tracks, row)
+                yield from self._follows(id, known, begun)
+                known = begun
             tracklet = _seen(tracks, row, 1.0 - float(hidden[row]), known or self._begun(tracks, row))
             tracklet = replace(tracklet, crops=_better(tracklet.crops, crops.get(id)))
             self._open.put(id, tracklet)
@@ -138,6 +155,34 @@ class Collect(Stage[Tracks, Given]):
         yield replace(tracklet, phase="opened", crops=())
         yield _event("opened", tracklet)
 
+    def _is_another(self, id: int, tracks: Tracks, row: int, nearest_m: float) -> bool:
+        """Whether the track has gone over to somebody of another height, whom the one it followed had met."""
+        now_ns, height_m = tracks.frame.captured_ns, float(tracks.heights_m[row])
+        if np.isnan(height_m):
+            return False
+        known_m, since_ns = self._heights.get(id) or (height_m, now_ns)
+        met_ns, other_ns = self._met.get(id) or (now_ns - int(MET_S * 1e9), 0)
+        met_ns = now_ns if nearest_m < MET_M else met_ns
+        is_other = abs(height_m - known_m) > self.other_height_m
+        has_met = now_ns - since_ns > KNOWN_S * 1e9 and now_ns - met_ns < MET_S * 1e9
+        if not has_met:
+            known_m = height_m
+        may = has_met and is_other and nearest_m > PARTED_M
+        other_ns = (other_ns or now_ns) if may else 0
+        self._heights.put(id, (known_m, since_ns))
+        self._met.put(id, (met_ns, other_ns))
+        return may and now_ns - other_ns >= OTHER_S * 1e9
+
+    def _follows(self, id: int, before: Tracklet, begun: Tracklet) -> Iterator[Given]:
+        """Closes what the track was, and opens what it is from here on."""
+        known_m, _ = self._heights.get(id) or (before.height_m, 0)
+        seen = self._seen.get(id) or (0, 0)
+        yield from self._closed(id, replace(before, height_m=known_m, crops=()))  # that may be the other's
+        self._seen.put(id, seen)
+        self._given.put(id, (0, begun.seen_ns, begun.seen_ns))
+        yield replace(begun, phase="opened", crops=())
+        yield replace(_event("opened", begun), previous_tracklet_id=before.tracklet_id)
+
     def _due(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
         """What is due of an open tracklet: a crop, an event, often nothing."""
         count, crop_ns, event_ns = self._given.get(id) or (0, 0, 0)
@@ -153,7 +198,7 @@ class Collect(Stage[Tracks, Given]):
 
     def _closed(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
         was_opened = self._given.get(id) is not None
-        for kept in (self._open, self._given, self._seen):
+        for kept in (self._open, self._given, self._seen, self._heights, self._met):
             kept.delete(id)
         if was_opened:
             yield replace(tracklet, phase="closed")
@@ -172,6 +217,14 @@ class Collect(Stage[Tracks, Given]):
             floor_m=tracks.floor_m,
             scores=tracks.scores,
         )
+
+
+def _nearest_m(tracks: Tracks) -> NDArray[np.float32]:
+    """How near the nearest other is to each: (n,)."""
+    apart_m = np.linalg.norm(tracks.floor_m[:, None] - tracks.floor_m[None], axis=2)
+    np.fill_diagonal(apart_m, np.inf)
+    nearest_m: NDArray[np.float32] = np.nan_to_num(apart_m, nan=np.inf).min(axis=1, initial=np.inf)
+    return nearest_m
 
 
 def _seen(tracks: Tracks, row: int, visibility: float, before: Tracklet) -> Tracklet:

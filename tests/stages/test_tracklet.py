@@ -11,6 +11,7 @@ from stages.tracklet import Collect
 COLOR = np.arange(48 * 96 * 3, dtype=np.uint8).reshape(48, 96, 3)
 DEPTH = np.full((48, 96), 2000, np.uint16)
 MIDDLE, LEFT = (40, 12, 60, 36), (0, 12, 20, 36)
+NEAR_M = [3, 3, 2, 2, 1, 0.4, 0.4, 0.4, 1, 1, 2, 2, 3, 3, 3, 3]  # somebody who passes
 
 
 def given(stage, *boxes_by_frame, fps=10.0, start=0, ids=None, **picture):
@@ -118,3 +119,40 @@ def test_carries_on_from_a_snapshot():
     late = given(other, *[[MIDDLE]] * 23, start=17)
     assert of(TrackletEvent, [*early, *late]) == of(TrackletEvent, whole)
     assert [t.seen_ns for t in of(Tracklet, [*early, *late])] == [t.seen_ns for t in of(Tracklet, whole)]
+
+
+def passing(heights_m, near_m, fps=10.0):
+    """What is given of a person whose height is this, a number each half second, and of another so near to them."""
+    stage, out = Collect(), []
+    for i in range(int(len(heights_m) / 2 * fps)):
+        now = int(2 * i / fps)
+        seen = frame("east", i, int(i / fps * 1e9), view=VIEW, color=COLOR, depth=DEPTH)
+        places = [(0.0, 0.0), (near_m[now], 0.0)]
+        found = detections(seen, [MIDDLE, LEFT], places, [heights_m[now], 1.7])
+        out += [*stage.advance(seen.captured_ns), *stage.process(tracks(found, [0, 1]))]
+    return of(TrackletEvent, out)
+
+
+@pytest.mark.parametrize("fps", [5.0, 30.0])
+def test_a_track_that_goes_over_to_somebody_of_another_height_is_closed_and_its_rest_opens_anew(fps):
+    events = passing([1.75] * 8 + [1.60] * 8, NEAR_M, fps)
+    first, *_ = events
+    again = [event for event in events if event.previous_tracklet_id]
+    assert [event.previous_tracklet_id for event in again] == [first.tracklet_id]
+    (closed,) = (event for event in events if event.kind == "closed")
+    assert (closed.tracklet_id, closed.height_m) == (first.tracklet_id, 1.75)
+    assert (again[0].kind, again[0].height_m) == ("opened", 1.6)
+
+
+@pytest.mark.parametrize(
+    ("heights_m", "near_m"),
+    [
+        ([1.75] * 2 + [1.30] * 14, NEAR_M),
+        ([1.75] * 6 + [1.60] * 2 + [1.75] * 8, NEAR_M),
+        ([1.75] * 10 + [1.60] + [1.75] * 5, NEAR_M),
+        ([1.75] * 8 + [1.71] * 8, NEAR_M),
+    ],
+    ids=["who sat down before", "who is hidden by the other for a while", "who nods", "who stoops a little"],
+)
+def test_stays_one_tracklet(heights_m, near_m):
+    assert not any(event.previous_tracklet_id for event in passing(heights_m, near_m))
