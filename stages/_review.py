@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,18 @@ class Gallery:
         new = np.repeat(self._waiting, shape[1])
         return self.between(new, [*self.rows] * shape[0]).reshape(shape)
 
+    def sighting(self, number: int, row: int) -> Sighting:
+        """That of a row of this person."""
+        return self.people[number].sightings[row - self.rows[number].start]
+
+    def split(self, number: int, row: int, fit: float) -> tuple[Split, float]:
+        """A row of this person, whom it fits so well, taken to whom of the others it fits best; and how well."""
+        others = [other for other in range(len(self.people)) if other != number]
+        fits = self.between([row] * len(others), [self.rows[other] for other in others])
+        best = int(np.argmax(fits)) if others else 0
+        home, fits_home = (self.people[others[best]], float(fits[best])) if others else (None, NEVER)
+        return Split(self.people[number], self.sighting(number, row), home, fit), fits_home
+
     def between(
         self, new: Sequence[int] | NDArray[np.intp], groups: Sequence[Sequence[int] | range]
     ) -> NDArray[np.float64]:
@@ -84,7 +96,8 @@ def split_of(
     people: Sequence[Identity], evidence: Evidence, most: float, least: float, since_ns: int
 ) -> Split | None:
     """Of those seen since then, the tracklet that fits the person worst to whom it was given, if the evidence against
-    it is enough; it goes to whom it fits best, if that is enough too.
+    it is enough; it goes to whom it fits best, if that is enough too. Else one that was itself seen since then, and
+    fits somebody else better by as much: two who were taken for each other are put right one after the other.
     """
     gallery = Gallery(people, evidence)
     doubted = [
@@ -98,11 +111,17 @@ def split_of(
     rests = [[other for other in gallery.rows[number] if other != row] for number, row in doubted]
     fits = gallery.between([row for _, row in doubted], rests)
     worst = int(np.argmin(fits))
-    if fits[worst] > most:
+    if fits[worst] <= most:
+        split, fits_home = gallery.split(*doubted[worst], float(fits[worst]))
+        return split if fits_home >= least else replace(split, home=None)
+    moves = [
+        gallery.split(*of, float(fit))
+        for of, fit in zip(doubted, fits, strict=True)
+        if gallery.sighting(*of).tracklet.seen_ns >= since_ns
+    ]
+    if not moves:
         return None
-    number, row = doubted[worst]
-    who, others = people[number], [other for other in range(len(people)) if other != number]
-    elsewhere = gallery.between([row] * len(others), [gallery.rows[other] for other in others])
-    best = int(np.argmax(elsewhere)) if others else 0
-    home = people[others[best]] if others and elsewhere[best] >= least else None
-    return Split(who, who.sightings[row - gallery.rows[number].start], home, float(fits[worst]))
+    split, fits_home = max(moves, key=lambda move: move[1] - move[0].evidence)
+    if fits_home < least or split.evidence - fits_home > most:
+        return None
+    return replace(split, evidence=split.evidence - fits_home)

@@ -180,13 +180,13 @@ class Match(Stage[Embedding, Given]):
         """One correction of each kind; the next review sees what came of it."""
         for who in self._identities.values():
             yield from self._passed(who, now_ns)
+        people = self._identities.values()
+        split = split_of(people, self._evidence, self.split_evidence, self.min_evidence, since_ns)
+        if split is not None:  # first: a tracklet given to the wrong one makes two people look like one
+            yield self._split(split, now_ns)
         merge = merge_of(self._identities.values(), self._evidence, self.merge_evidence, since_ns)
         if merge is not None:
             yield self._merged(merge, now_ns)
-        people = self._identities.values()
-        split = split_of(people, self._evidence, self.split_evidence, self.min_evidence, since_ns)
-        if split is not None:
-            yield self._split(split, now_ns)
 
     def _merged(self, merge: Merge, now_ns: int) -> CorrectionEvent:
         joined = merge.earlier

@@ -223,6 +223,20 @@ def test_reviews_weigh_only_those_who_were_seen_since(monkeypatch):
     assert weighed == []
 
 
+def test_a_tracklet_goes_to_somebody_whom_it_proves_to_fit_much_better_though_it_fits_both():
+    site = Site(review_s=1000.0).visit("a", "east", RED, 0, 4)
+    other = alike(RED, BLUE, 0.7)
+    site.visit("b", "east", other, 10, 14)
+    for second in range(20, 34):
+        seen = tracklet("west", "T-c", phase="updated", opened_ns=20 * S, seen_ns=second * S)
+        site.said += site.match.process(embedding(seen, RED if second < 22 else other))
+        if second == 22:
+            assert site.identity_of("c") == site.identity_of("a")
+    site.match.review_s = 1.0
+    site.pass_to(36)
+    assert site.identity_of("c") == site.identity_of("b") != site.identity_of("a")
+
+
 def test_somebody_who_is_gone_for_long_is_lost_and_then_forgotten():
     site = Site(forget_after_s=60.0).visit("a", "east", RED, 0, 4)
     site.pass_to(70)
