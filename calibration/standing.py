@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 CELL_M = 0.12
 FIRST_LOOKS = 15  # of a cell: these are averaged, later ones only nudge
+BARE_M = 0.10  # nothing in a cell rises above this: its floor is seen, noise and all
 UP_M, DOWN_M = 0.004, 0.0017  # a nudge; what is there in 3 looks of 10 stays (the 0.7 quantile)
 HIGHEST_M = 0.9  # taller furniture looks less like a person, and who sits or waits should stay one
 SIDE_CELLS = 160
@@ -24,11 +25,17 @@ class Standing:
     corner_m: NDArray[np.float64]  # (2,), x and y of the first cell's lower corner
     heights_m: NDArray[np.float32]  # (rows, columns), rows along y
     looks: NDArray[np.int32]  # (rows, columns), how often each cell has been seen
+    bare: NDArray[
+        np.bool_
+    ]  # (rows, columns), whether its floor has been seen: furniture does not come and go
 
     @property
     def known_m(self) -> NDArray[np.float32]:
-        """The heights of the cells that have been seen often enough, NaN elsewhere."""
-        return np.where(self.looks >= FIRST_LOOKS, self.heights_m, np.float32(np.nan))
+        """The heights of the cells that have been seen often enough; before, 0 of those that have been seen bare,
+        NaN elsewhere.
+        """
+        early = np.where(self.bare, np.float32(0.0), np.float32(np.nan))
+        return np.where(self.looks >= FIRST_LOOKS, self.heights_m, early)
 
     def after(self, points_m: NDArray[np.float64]) -> Standing:
         """After one more look: points (n, 3) on the floor and above it."""
@@ -41,13 +48,13 @@ class Standing:
         nudge_m = np.clip(top_m - self.heights_m, -DOWN_M, UP_M)
         learn_m = (top_m - self.heights_m) / np.maximum(looks, 1)
         heights_m = self.heights_m + np.where(seen, np.where(looks <= FIRST_LOOKS, learn_m, nudge_m), 0.0)
-        return Standing(self.corner_m, heights_m.astype(np.float32), looks.astype(np.int32))
+        bare = self.bare | (seen & (top_m < BARE_M))
+        return Standing(self.corner_m, heights_m.astype(np.float32), looks.astype(np.int32), bare)
 
 
 def nothing_around(x_m: float, y_m: float) -> Standing:
     """An empty map around a place on the floor."""
     half_m = SIDE_CELLS * CELL_M / 2
     shape = (SIDE_CELLS, SIDE_CELLS)
-    return Standing(
-        np.array([x_m - half_m, y_m - half_m]), np.zeros(shape, np.float32), np.zeros(shape, np.int32)
-    )
+    corner_m = np.array([x_m - half_m, y_m - half_m])
+    return Standing(corner_m, np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(shape, bool))

@@ -70,6 +70,18 @@ def test_learns_what_stands_there_for_long():
     assert abs(stands.known_m[row, column] - 0.75) < 0.05
 
 
+def test_knows_at_once_that_no_furniture_stands_where_the_floor_was_seen():
+    table = depth_of([Box((0.5, -0.4, 0.70), (1.5, 0.4, 0.75))], view(3.0))
+    frames, _ = feed(Floor(), table, table)
+    stands = frames[-1].view.standing
+    bare, hidden = (
+        tuple(np.floor((np.array(place) - stands.corner_m) / 0.12).astype(int)[::-1])
+        for place in ([0.5, 2.0], [2.0, 2.0])
+    )
+    assert stands.known_m[bare] == 0
+    assert np.isnan(stands.known_m[hidden])
+
+
 def test_carries_on_from_a_snapshot():
     stage, other = Floor(), Floor()
     feed(stage, LEVEL, LEVEL, LEVEL)
