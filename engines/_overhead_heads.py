@@ -19,14 +19,19 @@ REACH_M = 0.45  # and this far around it at most
 LIMB_M, LIMB_SHARE = 0.55, 0.78  # a hand reaches so far, and no higher than this share of its owner
 RAISED_M, RAISED_SHARE = 0.33, 0.86  # one that holds a telephone is nearer and higher
 BESIDE_M = 0.37  # no two heads are much nearer, one of them so much lower
+HEAD_LIKE = 0.5  # as round as a head
 WEAK = 0.45  # of their score have those who are like a limb: they may be somebody who is followed already
+LOOSE, ROUND = 0.35, 0.05  # and so much have those who are not round at all, unless they are higher than
+ELBOW_SHARE = 0.70  # an elbow (0.63 of stature, Drillis and Contini), and so no hand on a handle and no bag
 FAR_M = 0.50  # what is as high further off is no body's
 TALLER_M = 0.05
 DIRECTIONS = 16
 TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
 CROWN_M, EDGE_PX, EDGE_POINTS = 0.05, 6, 4  # as high as that at the edge, and it may go on beyond
 DOUBTFUL = 0.32  # somebody who is followed may stop there for some seconds; nobody begins there
+HIP_M = 1.10  # who is cut by the edge and so low is a trolley, or the hips of one whose head is still outside
 LOW_M = 1.45  # what is no taller may be furniture
+UNKNOWN_CELLS = 2  # of the nine around a head: with more of them unknown, it is not known what it stands on
 STANDS_M = 0.35  # lower things are no seat and no table
 ABOVE_M = 0.40  # whoever leans over a table rises above it by more
 
@@ -38,9 +43,9 @@ def _ramp(value: float, nothing: float, all_of_it: float) -> float:
 
 
 @kernel
-def _drops(plan: Array, row: float, column: float, top: float, radius_cells: float) -> tuple[float, float]:
-    """The share of directions in which the plan has fallen off from `top` at this radius: of all, and of those in
-    which nobody taller stands.
+def _free_drop(plan: Array, row: float, column: float, top: float, radius_cells: float) -> float:
+    """The share of directions in which the plan has fallen off from `top` at this radius, of those in which nobody
+    taller stands.
     """
     fallen, taller = 0, 0
     for k in range(DIRECTIONS):
@@ -50,7 +55,7 @@ def _drops(plan: Array, row: float, column: float, top: float, radius_cells: flo
         inside = 0 <= r < plan.shape[0] and 0 <= c < plan.shape[1]
         fallen += (not inside) or plan[r, c] <= top - HEAD_M
         taller += inside and plan[r, c] > top + TALLER_M
-    return fallen / DIRECTIONS, fallen / max(DIRECTIONS - taller, DIRECTIONS // 3)
+    return fallen / max(DIRECTIONS - taller, DIRECTIONS // 3)
 
 
 @kernel
@@ -67,23 +72,36 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array
         for c in range(columns):
             k = slopes[r, c]
             if k >= 0 and plan[r, c] >= tops[k] - HEAD_M:
-                sums[k] += np.array([1.0, r, c, r * r, c * c, r * c])
+                sums[k, 0] += 1.0
+                sums[k, 1] += r
+                sums[k, 2] += c
+                sums[k, 3] += r * r
+                sums[k, 4] += c * c
+                sums[k, 5] += r * c
     body, far = _below(plan, slopes, sums, tops, cell_m)
     out = np.zeros((n, 6), np.float32)
     for k in range(n):
         row, column = sums[k, 1] / sums[k, 0], sums[k, 2] / sums[k, 0]
         area = sums[k, 0] * cell_m2
         narrow_m, wide_m = _sides(sums[k], cell_m)
-        drop, free_drop = _drops(plan, row, column, tops[k], RING_M / cell_m)
+        free_drop = _free_drop(plan, row, column, tops[k], RING_M / cell_m)
         bulk = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
         score = _ramp(area, 0.006, 0.014) * _ramp(area, 0.20, 0.15)
         score *= _ramp(narrow_m, 0.08, 0.12) * _ramp(wide_m, 0.70, 0.55) * _ramp(free_drop, 0.45, 0.75)
         score *= _ramp(bulk, 0.008, 0.022) * _ramp(bulk, 0.60, 0.42) * _ramp(far[k] * cell_m2, 0.35, 0.20)
         score *= _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)
-        strict = _ramp(drop, 0.75, 0.95) * _ramp(bulk, 0.025, 0.06) * _ramp(wide_m, 0.44, 0.35)
         out[k, 0], out[k, 1], out[k, 2], out[k, 3] = row, column, tops[k], score
-        out[k, 4] = score * strict * _ramp(narrow_m, 0.12, 0.16)
+        out[k, 4] = score * _roundness(area, narrow_m, wide_m, bulk)
     return out
+
+
+@kernel
+def _roundness(area: float, narrow_m: float, wide_m: float, bulk: float) -> float:
+    """How like a head, with shoulders below it, and unlike a hand (small), a forearm (long and narrow) or a bag
+    (large, or with nothing below it).
+    """
+    size = _ramp(area, 0.020, 0.028) * _ramp(area, 0.060, 0.050) * _ramp(narrow_m, 0.14, 0.17)
+    return size * _ramp(narrow_m / wide_m, 0.50, 0.70) * _ramp(bulk, 0.020, 0.035) * _ramp(bulk, 0.25, 0.20)
 
 
 @kernel
@@ -123,7 +141,8 @@ def at_the_edge(
     heads: Array, points: Array, cells: Labels, slopes: Labels, edges: Labels, cell_m: float
 ) -> Array:
     """The heads again, those marked whose crown lies at the edge of what depth can see (left, top, right, bottom in
-    pixels): somebody is there, but their head may lie beyond. What is beside them gets a low score, an arm perhaps.
+    pixels): somebody is there, but their head may lie beyond. What is beside them gets a low score, an arm perhaps,
+    unless it is round and further off than a shoulder; and so does who is no higher than hips.
     """
     columns, n = slopes.shape[1], len(heads)
     count, total = np.zeros(n), np.zeros(n)
@@ -144,7 +163,9 @@ def at_the_edge(
             away = cell_m * np.sqrt((heads[k, 0] - heads[j, 0]) ** 2 + (heads[k, 1] - heads[j, 1]) ** 2)
             if j == k:
                 out[k, 5] = 1
-            elif away < LIMB_M:
+                if heads[k, 2] < HIP_M:
+                    out[k, 3:5] = np.minimum(out[k, 3:5], WEAK)
+            elif away < (BESIDE_M if heads[k, 4] >= HEAD_LIKE else LIMB_M):
                 out[k, 3:5] = np.minimum(out[k, 3:5], DOUBTFUL)
     return out
 
@@ -167,7 +188,9 @@ def on_furniture(
                 if 0 <= r < rows and 0 <= c < columns:
                     unknown += np.isnan(standing_m[r, c])
                     highest = max(highest, np.float32(0) if np.isnan(standing_m[r, c]) else standing_m[r, c])
-        if (highest > STANDS_M and heads[k, 2] < highest + ABOVE_M) or (unknown > 4 and heads[k, 2] < LOW_M):
+        if (highest > STANDS_M and heads[k, 2] < highest + ABOVE_M) or (
+            unknown > UNKNOWN_CELLS and heads[k, 2] < LOW_M
+        ):
             out[k, 3:5] = np.minimum(out[k, 3:5], DOUBTFUL)
     return out
 
@@ -188,7 +211,8 @@ def kept_of(heads: Array, min_score: float, apart_m: float, cell_m: float) -> La
             share = RAISED_SHARE if away < RAISED_M else LIMB_SHARE
             if away < LIMB_M and heads[k, 2] < share * other[2]:
                 limb = heads[k, 4] * _ramp(away, RAISED_M - 0.03, BESIDE_M)
-                score = min(score, max(limb, WEAK * heads[k, 3]))
+                may_be_head = heads[k, 4] > ROUND or heads[k, 2] > ELBOW_SHARE * other[2]
+                score = min(score, max(limb, (WEAK if may_be_head else LOOSE) * heads[k, 3]))
             if away < LIMB_M and other[3] <= DOUBTFUL:
                 score = min(score, DOUBTFUL)
         if alone and score >= min_score:

@@ -195,13 +195,13 @@ def _highest_first(plan: Array, min_height_m: float) -> Labels:
 
 @kernel
 def peaks_of(
-    plan: Array, min_height_m: float, min_drop_m: float, apart_cells: float
+    plan: Array, min_height_m: float, min_drop_m: float, apart_cells: float, step_m: float
 ) -> tuple[Labels, Labels]:
     """The cells (n,) of the peaks, highest first, and for every cell the number of its peak, -1 for none.
 
     As if the plan rose out of water: a peak that meets a higher one before it stands out by `min_drop_m`
     becomes part of it, else each keeps its own slopes (watershed with topological persistence). Where two are
-    further apart than a head is wide, `FAR_DROP_M` is enough.
+    further apart than a head is wide, `FAR_DROP_M` is enough. Water does not run down steps higher than `step_m`.
     """
     rows, columns = plan.shape
     flat = plan.ravel()
@@ -213,7 +213,7 @@ def peaks_of(
         for di in range(-1, 2):
             for dj in range(-1, 2):
                 other = cell + di * columns + dj
-                if peak[other] < 0:
+                if peak[other] < 0 or flat[other] - flat[cell] > step_m:
                     continue
                 if uphill < 0 or flat[other] > flat[uphill]:
                     uphill = other

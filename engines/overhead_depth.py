@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from engines._overhead_heads import at_the_edge, boxes_of, heads_of, kept_of, on_furniture
 from engines._overhead_holes import points_in_holes
-from engines._overhead_plan import edges_of, peaks_of, plan_of, points_above_floor, smoothed, without_spikes
+from engines._overhead_ledges import with_ledges
+from engines._overhead_plan import (
+    Labels,
+    edges_of,
+    peaks_of,
+    plan_of,
+    points_above_floor,
+    smoothed,
+    without_spikes,
+)
 
 Array = NDArray[np.float32]
 HEAD_SIDE_M = 0.02  # of a head seen under 45 degrees, the middle of what is seen is this far from its own
@@ -60,11 +69,9 @@ class OverheadDepth:
         points = np.concatenate([points, points_in_holes(depth, depth_scale_m, world_from_pixel, origin_m)])
         x_min, y_min, plan, cells = plan_of(points, self.cell_m, self.max_height_m)
         plan = without_spikes(smoothed(plan))
-        apart = self.min_apart_m / self.cell_m
-        peaks, slopes = peaks_of(plan, 0.5 * self.min_height_m, self.min_drop_m, apart)
-        if not len(peaks):
+        heads, slopes = self._heads(plan)
+        if not len(heads):
             return _nobody()
-        heads = heads_of(plan, peaks, slopes, self.cell_m)
         heads = at_the_edge(heads, points, cells, slopes, edges_of(depth), self.cell_m)
         if standing is not None:
             heights_m, corner_m, wide_m = standing
@@ -76,6 +83,14 @@ class OverheadDepth:
         places_m = np.array([x_min, y_min]) + (found[:, 1::-1] + 0.5) * self.cell_m
         heights_m = np.where(found[:, 5] > 0, np.float32(np.nan), found[:, 2])
         return boxes, found[:, 3].copy(), _middles(places_m, found[:, 2], origin_m), heights_m
+
+    def _heads(self, plan: Array) -> tuple[Array, Labels]:
+        """What stands out of a plan or lies beside it on a ledge, and whose slope each cell is."""
+        water = (0.5 * self.min_height_m, self.min_drop_m, self.min_apart_m / self.cell_m)
+        peaks, slopes = peaks_of(plan, *water, np.inf)
+        if not len(peaks):
+            return np.empty((0, 6), np.float32), slopes
+        return with_ledges(plan, heads_of(plan, peaks, slopes, self.cell_m), slopes, water, self.cell_m)
 
 
 def _middles(places_m: Array, heights_m: Array, origin_m: NDArray[np.float64]) -> Array:

@@ -57,6 +57,20 @@ def test_three_abreast_are_three_and_a_child_beside_an_adult_is_found():
     assert_near(places(person(0, 0, 1.05) + person(0.4, 0, 1.75), view(3.0)), [(0, 0), (0.4, 0)])
 
 
+@pytest.mark.parametrize(("x", "y"), [(0.36, 0.0), (0.0, 0.36), (-0.38, 0.0), (0.26, 0.26)])
+def test_a_child_at_somebodys_shoulder_is_somebody(x, y):
+    pair = person(0, 0, 1.75) + person(x, y, 1.15)
+    _, scores, floor_m, _ = found(pair, view(3.0))
+    assert_near(sorted(map(tuple, floor_m[scores >= 0.5].tolist())), [(0, 0), (x, y)])
+
+
+@pytest.mark.parametrize("x", [1.56, 1.60, 1.66])
+def test_what_is_cut_by_the_edge_and_no_higher_than_hips_begins_nobody(x):
+    trolley = [Box((x, -0.2, 0.0), (x + 0.4, 0.2, 0.75)), Box((x, -0.08, 0.75), (x + 0.2, 0.08, 0.95))]
+    scores = found(trolley, view(3.0))[1]
+    assert (scores < 0.5).all()
+
+
 @pytest.mark.parametrize("height_m", [1.0, 1.2, 1.5, 1.75, 2.0])
 def test_measures_how_tall_people_are(height_m):
     heights_m = found(person(0.3, 0, height_m), view(3.0))[3]

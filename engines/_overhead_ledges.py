@@ -1,0 +1,57 @@
+"""Heads that do not stand out because somebody taller is so near that their shoulder or arm is next to it: from above
+such a head is a ledge, level with nothing around it, at the foot of a step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines._overhead_heads import LIMB_M, LIMB_SHARE, ROUND, heads_of
+from engines._overhead_plan import Array, Labels, kernel, peaks_of
+
+STEP_M = 0.15  # neighbouring cells of one head differ by less
+NEAREST_M = 0.26  # between the middles of two heads, the one at the other's shoulder
+SAME_M, SAME_HEIGHT_M = 0.12, 0.10  # a peak and a ledge so near each other are one head
+MIN_SCORE = 0.5
+PEAK_SCORE = 0.3  # a peak that scores less may be in the place of a ledge
+
+
+def with_ledges(
+    plan: Array, heads: Array, slopes: Labels, water: tuple[float, float, float], cell_m: float
+) -> tuple[Array, Labels]:
+    """The heads and slopes again, with the ledges beside a taller head. `water` is what `peaks_of` takes of heights
+    and distances.
+    """
+    peaks, terraces = peaks_of(plan, *water, STEP_M)
+    found = heads_of(plan, peaks, terraces, cell_m)
+    heads, numbers = _with_new(heads, found, water[2], cell_m)
+    if numbers.max() < 0:
+        return heads, slopes
+    number = numbers[terraces]
+    return heads, np.where((terraces >= 0) & (number >= 0), number, slopes)
+
+
+@kernel
+def _with_new(heads: Array, found: Array, apart_cells: float, cell_m: float) -> tuple[Array, Labels]:
+    """The heads and, behind them, those found beside a taller one where none was; and the number that each found
+    one has become, -1 for none. A head that was known is as round as its own terrace.
+    """
+    numbers = np.full(len(found), -1, np.int32)
+    out = np.concatenate((heads, found))
+    n = len(heads)
+    for k in range(len(found)):
+        if found[k, 3] < MIN_SCORE or found[k, 4] < ROUND:
+            continue
+        is_beside, is_new = False, True
+        for j in range(len(heads)):
+            away = np.sqrt((found[k, 0] - heads[j, 0]) ** 2 + (found[k, 1] - heads[j, 1]) ** 2)
+            is_new = is_new and (away >= apart_cells or heads[j, 3] < PEAK_SCORE)
+            is_near = NEAREST_M <= away * cell_m < LIMB_M
+            is_beside = is_beside or (is_near and found[k, 2] < LIMB_SHARE * heads[j, 2])
+            if away * cell_m < SAME_M and abs(found[k, 2] - heads[j, 2]) < SAME_HEIGHT_M:
+                out[j, 4] = max(out[j, 4], found[k, 4])
+        if is_beside and is_new:
+            out[n] = found[k]
+            numbers[k] = n
+            n += 1
+    return out[:n], numbers
