@@ -31,6 +31,7 @@ CROWN_M, EDGE_PX, EDGE_POINTS = 0.05, 6, 4  # as high as that at the edge, and i
 DOUBTFUL = 0.32  # somebody who is followed may stop there for some seconds; nobody begins there
 HIP_M = 1.10  # who is cut by the edge and so low is a trolley, or the hips of one whose head is still outside
 LOW_M = 1.45  # what is no taller may be furniture
+BIN_M = 1.05  # and if it is as round as a head, a bin or a plant only if it is no taller than that
 UNKNOWN_CELLS = 2  # of the nine around a head: with more of them unknown, it is not known what it stands on
 STANDS_M = 0.35  # lower things are no seat and no table
 ABOVE_M = 0.40  # whoever leans over a table rises above it by more
@@ -188,9 +189,11 @@ def on_furniture(
                 if 0 <= r < rows and 0 <= c < columns:
                     unknown += np.isnan(standing_m[r, c])
                     highest = max(highest, np.float32(0) if np.isnan(standing_m[r, c]) else standing_m[r, c])
-        if (highest > STANDS_M and heads[k, 2] < highest + ABOVE_M) or (
-            unknown > UNKNOWN_CELLS and heads[k, 2] < LOW_M
-        ):
+        is_round = heads[k, 4] >= HEAD_LIKE
+        if highest > STANDS_M and heads[k, 2] < highest + ABOVE_M:
+            doubt = 0.0 if heads[k, 5] > 0 else WEAK if is_round else DOUBTFUL
+            out[k, 3:5] = np.minimum(out[k, 3:5], doubt)
+        elif unknown > UNKNOWN_CELLS and heads[k, 2] < (BIN_M if is_round else LOW_M):
             out[k, 3:5] = np.minimum(out[k, 3:5], DOUBTFUL)
     return out
 

@@ -10,6 +10,7 @@ from engines._overhead_heads import LIMB_M, LIMB_SHARE, ROUND, heads_of
 from engines._overhead_plan import Array, Labels, kernel, peaks_of
 
 STEP_M = 0.15  # neighbouring cells of one head differ by less
+SHARES = (1.0, 0.76, 0.70)  # of the taller one's height: a head in a slope is clear of it at one of them
 NEAREST_M = 0.26  # between the middles of two heads, the one at the other's shoulder
 SAME_M, SAME_HEIGHT_M = 0.12, 0.10  # a peak and a ledge so near each other are one head
 MIN_SCORE = 0.5
@@ -22,13 +23,35 @@ def with_ledges(
     """The heads and slopes again, with the ledges beside a taller head. `water` is what `peaks_of` takes of heights
     and distances.
     """
-    peaks, terraces = peaks_of(plan, *water, STEP_M)
-    found = heads_of(plan, peaks, terraces, cell_m)
-    heads, numbers = _with_new(heads, found, water[2], cell_m)
-    if numbers.max() < 0:
-        return heads, slopes
-    number = numbers[terraces]
-    return heads, np.where((terraces >= 0) & (number >= 0), number, slopes)
+    tall = heads
+    for share in SHARES:
+        peaks, terraces = peaks_of(_lower(plan, tall, share, cell_m), *water, STEP_M)
+        if not len(peaks):
+            break
+        found = heads_of(plan, peaks, terraces, cell_m)
+        heads, numbers = _with_new(heads, found, water[2], cell_m)
+        if numbers.max() >= 0:
+            number = numbers[terraces]
+            slopes = np.where((terraces >= 0) & (number >= 0), number, slopes)
+    return heads, slopes
+
+
+@kernel
+def _lower(plan: Array, heads: Array, share: float, cell_m: float) -> Array:
+    """The plan without what is higher than this share of somebody in reach, so that nothing slopes down from there."""
+    rows, columns = plan.shape
+    out = plan.copy()
+    reach = LIMB_M / cell_m
+    for k in range(len(heads)):
+        if heads[k, 3] < MIN_SCORE:
+            continue
+        r0, c0 = heads[k, 0], heads[k, 1]
+        for r in range(max(0, int(r0 - reach)), min(rows, int(r0 + reach) + 2)):
+            for c in range(max(0, int(c0 - reach)), min(columns, int(c0 + reach) + 2)):
+                near = (r - r0) ** 2 + (c - c0) ** 2 < reach * reach
+                if near and plan[r, c] > share * heads[k, 2]:
+                    out[r, c] = 0
+    return out
 
 
 @kernel

@@ -46,7 +46,7 @@ class Match(Stage[Embedding, Given]):
     split_evidence: float = -2.5
     votes: int = 2
     wait_s: float = 3.0  # then it is decided without
-    min_new_s: float = 2.0  # nobody new is made of what was seen for less: it may be a limb, a bag, a trolley
+    min_new_s: float = 1.0  # nobody new is made of what was seen for less: it may be a limb, a bag, a trolley
     event_every_s: float = 2.0
     lost_after_s: float = 5.0
     forget_after_s: float = 86_400.0
