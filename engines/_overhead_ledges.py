@@ -11,6 +11,7 @@ from engines._overhead_plan import Array, Labels, kernel, peaks_of
 
 STEP_M = 0.15  # neighbouring cells of one head differ by less
 SHARES = (1.0, 0.76, 0.70)  # of the taller one's height: a head in a slope is clear of it at one of them
+AROUND_M = 0.25  # of a head at the edge of somebody's reach, all of it and the body below
 NEAREST_M = 0.26  # between the middles of two heads, the one at the other's shoulder
 SAME_M, SAME_HEIGHT_M = 0.12, 0.10  # a peak and a ledge so near each other are one head
 MIN_SCORE = 0.5
@@ -38,18 +39,25 @@ def with_ledges(
 
 @kernel
 def _lower(plan: Array, heads: Array, share: float, cell_m: float) -> Array:
-    """The plan without what is higher than this share of somebody in reach, so that nothing slopes down from there."""
+    """What lies around people, without what is higher than this share of somebody in reach, so that nothing slopes
+    down from there.
+    """
     rows, columns = plan.shape
-    out = plan.copy()
-    reach = LIMB_M / cell_m
+    out = np.zeros_like(plan)
+    reach, around = LIMB_M / cell_m, (LIMB_M + AROUND_M) / cell_m
+    for k in range(len(heads)):
+        if heads[k, 3] >= MIN_SCORE:
+            r0, c0 = int(heads[k, 0]), int(heads[k, 1])
+            for r in range(max(0, int(r0 - around)), min(rows, int(r0 + around) + 1)):
+                for c in range(max(0, int(c0 - around)), min(columns, int(c0 + around) + 1)):
+                    out[r, c] = plan[r, c]
     for k in range(len(heads)):
         if heads[k, 3] < MIN_SCORE:
             continue
         r0, c0 = heads[k, 0], heads[k, 1]
         for r in range(max(0, int(r0 - reach)), min(rows, int(r0 + reach) + 2)):
             for c in range(max(0, int(c0 - reach)), min(columns, int(c0 + reach) + 2)):
-                near = (r - r0) ** 2 + (c - c0) ** 2 < reach * reach
-                if near and plan[r, c] > share * heads[k, 2]:
+                if out[r, c] > share * heads[k, 2] and (r - r0) ** 2 + (c - c0) ** 2 < reach * reach:
                     out[r, c] = 0
     return out
 
