@@ -38,7 +38,7 @@ from pipeline.session import Choices, Session  # noqa: E402
 from pipeline.stage import Source  # noqa: E402
 
 MAIN = ROOT / "configs" / "topview_rgbd.yaml"
-CROWD = {"people": 30, "seconds": 20, "fps": 30, "seed": 11}
+CROWD = {"people": 30, "seconds": 10, "fps": 30, "seed": 11}
 ROUNDS = 3
 LOOP_S = 2.0
 OWN = "the whole graph, start to exit"

@@ -10,7 +10,7 @@ from engines._overhead_heads import LIMB_M, LIMB_SHARE, ROUND, heads_of
 from engines._overhead_plan import Array, Labels, kernel, peaks_of
 
 STEP_M = 0.15  # neighbouring cells of one head differ by less
-SHARES = (1.0, 0.76, 0.70)  # of the taller one's height: a head in a slope is clear of it at one of them
+SHARES = (0.76, 0.70)  # of the taller one's height: a head in a slope is clear of it at one of them
 AROUND_M = 0.25  # of a head at the edge of somebody's reach, all of it and the body below
 NEAREST_M = 0.26  # between the middles of two heads, the one at the other's shoulder
 SAME_M, SAME_HEIGHT_M = 0.12, 0.10  # a peak and a ledge so near each other are one head
@@ -38,6 +38,16 @@ def with_ledges(
 
 
 @kernel
+def _is_beside(heads: Array, k: int, reach: float) -> bool:
+    """Whether a head is in reach of somebody so much taller that it may itself be what is looked for."""
+    for j in range(len(heads)):
+        away2 = (heads[k, 0] - heads[j, 0]) ** 2 + (heads[k, 1] - heads[j, 1]) ** 2
+        if heads[j, 3] >= MIN_SCORE and away2 < reach * reach and heads[k, 2] < LIMB_SHARE * heads[j, 2]:
+            return True
+    return False
+
+
+@kernel
 def _lower(plan: Array, heads: Array, share: float, cell_m: float) -> Array:
     """What lies around people, without what is higher than this share of somebody in reach, so that nothing slopes
     down from there.
@@ -52,7 +62,7 @@ def _lower(plan: Array, heads: Array, share: float, cell_m: float) -> Array:
                 for c in range(max(0, int(c0 - around)), min(columns, int(c0 + around) + 1)):
                     out[r, c] = plan[r, c]
     for k in range(len(heads)):
-        if heads[k, 3] < MIN_SCORE:
+        if heads[k, 3] < MIN_SCORE or _is_beside(heads, k, reach):
             continue
         r0, c0 = heads[k, 0], heads[k, 1]
         for r in range(max(0, int(r0 - reach)), min(rows, int(r0 + reach) + 2)):
