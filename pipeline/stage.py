@@ -15,13 +15,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from calibration.camera import Mount
 from calibration.site import Site, SiteCamera
+from configs.build import InputError as InputError  # engines, which know no pipeline, raise it too
 from pipeline.keyed import Keyed
 
 UNPLACED = SiteCamera()
-
-
-class InputError(Exception):
-    """Input or a setting that its user must mend: `file: place: what is wrong; what to do`. Exit status 2."""
 
 
 class NoCameraError(InputError):

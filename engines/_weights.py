@@ -1,0 +1,62 @@
+"""Finds the files of a model in the user's folders, and makes sure that they are what the manifest says."""
+
+from __future__ import annotations
+
+import os
+from hashlib import file_digest
+from pathlib import Path
+
+from configs.build import InputError
+from engines._manifest import Manifest
+
+FOLDERS = "SIGHTLINE_MODELS"  # folders, as in PATH
+_hashed: dict[
+    tuple[str, int, int, int], str
+] = {}  # sha256 by path, size, time of change and place on the disk
+
+
+def weights(manifest: Manifest) -> Path:
+    """The model's file, beside which its others lie, all checked; raises InputError that says what to fetch."""
+    folder = folder_of(manifest)
+    if folder is None:
+        asked = ", ".join(map(str, folders()))
+        names = ", ".join(file.name for file in manifest.files)
+        raise InputError(
+            f"{manifest.name}: {names} not found in {asked}; {manifest.download.strip()}; "
+            f"put it into {folders()[0]}, or name its folder in ${FOLDERS}"
+        )
+    for file in manifest.files:
+        path = folder / file.name
+        if (found := _sha256(path)) != file.sha256:
+            raise InputError(
+                f"{path}: has sha256 {found}, but {manifest.name} needs {file.sha256}; {manifest.download.strip()}"
+            )
+    return folder / manifest.files[0].name
+
+
+def folder_of(manifest: Manifest) -> Path | None:
+    """The first folder that has all files of a model, whatever is in them."""
+    places = (
+        folder for folder in folders() if all((folder / file.name).is_file() for file in manifest.files)
+    )
+    return next(places, None)
+
+
+def folders() -> list[Path]:
+    """Where models are looked for: those of $SIGHTLINE_MODELS, then the user's own."""
+    named = [Path(folder) for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
+    shared = os.environ.get("XDG_DATA_HOME", "")
+    home = Path(shared) if Path(shared).is_absolute() else Path("~/.local/share").expanduser()
+    return [*named, home / "sightline" / "models"]
+
+
+def _sha256(path: Path) -> str:
+    try:
+        seen = path.stat()
+        key = (str(path), seen.st_size, seen.st_mtime_ns, seen.st_ino)
+        if key not in _hashed:
+            with path.open("rb") as file:
+                _hashed[key] = file_digest(file, "sha256").hexdigest()
+        return _hashed[key]
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read, {error.strerror}; mend it, or fetch it again") from error

@@ -1,0 +1,113 @@
+"""Splits a batch into what a network takes at once, runs the parts side by side, and joins what comes out in order.
+
+Knows no runtime: it is given what runs one part.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.build import InputError
+from engines._network import Outputs, Port
+
+Run = Callable[
+    [NDArray[Any]], Outputs
+]  # one part: may be called from several threads, gives arrays of its own
+
+
+class Parallel:
+    """A network of one input, of which `run` runs one part. A network whose batch is fixed takes that and no other:
+    the last part is filled up, and what comes of the filling is left out.
+    """
+
+    def __init__(
+        self, names: tuple[str, str], inputs: Mapping[str, Port], outputs: Mapping[str, Port], run: Run
+    ) -> None:
+        self.runtime, self.device = names
+        self.inputs, self.outputs = inputs, outputs
+        self._port = next(iter(inputs.values()))
+        self.most = self._port.shape[0]
+        self._run = run
+        self._threads = ThreadPoolExecutor(cores(), thread_name_prefix=self.runtime)
+
+    def __call__(self, batch: NDArray[Any]) -> Outputs:
+        parts = self._parts(batch)
+        if len(parts) == 1:  # no thread is woken for one
+            return self._joined([self._run(parts[0])], len(batch))
+        return self._joined(list(self._threads.map(self._run, parts)), len(batch))
+
+    def submit(self, batch: NDArray[Any]) -> Callable[[], Outputs]:
+        waiting: list[Future[Outputs]] = [
+            self._threads.submit(self._run, part) for part in self._parts(batch)
+        ]
+        return lambda: self._joined([future.result() for future in waiting], len(batch))
+
+    def close(self) -> None:
+        self._threads.shutdown()
+        self._run = _closed
+
+    def _parts(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
+        wanted = self._port.shape[1:]
+        fits = len(wanted) == batch.ndim - 1 and all(
+            want in (None, got) for want, got in zip(wanted, batch.shape[1:], strict=True)
+        )
+        if not fits or batch.dtype != self._port.dtype:
+            raise ValueError(
+                f"a batch must be {self._port.dtype} (n, {_said(wanted)}), got {batch.dtype} {batch.shape}"
+            )
+        batch = np.ascontiguousarray(batch)
+        if self.most is None:
+            return [batch] if len(batch) else []
+        return [self._filled(batch[at : at + self.most]) for at in range(0, len(batch), self.most)]
+
+    def _filled(self, part: NDArray[Any]) -> NDArray[Any]:
+        lacking = (self.most or 0) - len(part)
+        return np.concatenate([part, np.zeros((lacking, *part.shape[1:]), part.dtype)]) if lacking else part
+
+    def _joined(self, results: list[Outputs], count: int) -> Outputs:
+        if not results:
+            return {name: _nothing(port) for name, port in self.outputs.items()}
+        if len(results) == 1:
+            return {name: array[:count] for name, array in results[0].items()}
+        return {name: np.concatenate([one[name] for one in results])[:count] for name in self.outputs}
+
+
+def cores() -> int:
+    """How many threads this process may run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def warmed_up(network: Parallel, model: object) -> Parallel:
+    """The network, after it has run once; raises InputError where what it gives cannot be used."""
+    port = next(iter(network.inputs.values()))
+    rows = 2 if network.most is None else network.most  # two tell rows from what is always one
+    shape = (rows, *(size or 1 for size in port.shape[1:]))
+    noise = np.random.default_rng(1).uniform(0, 255, shape).astype(port.dtype)
+    for name, array in network(noise).items():
+        if not array.size or len(array) != rows:
+            raise InputError(
+                f"{model}: output {name!r} is {array.shape} for a batch of {rows}; export it anew"
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(
+                f"{model}: output {name!r} is not finite; its weights are damaged, fetch it again"
+            )
+    return network
+
+
+def _nothing(port: Port) -> NDArray[Any]:
+    return np.empty((0, *(size or 0 for size in port.shape[1:])), port.dtype)
+
+
+def _said(shape: tuple[int | None, ...]) -> str:
+    return ", ".join("any" if size is None else str(size) for size in shape)
+
+
+def _closed(batch: NDArray[Any]) -> Outputs:
+    raise ValueError("the network is closed")

@@ -1,0 +1,66 @@
+"""Runs networks with OpenVINO, on a CPU: one request for each core, each in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.build import InputError
+from engines._network import Outputs, Port, Precision
+from engines.runtimes._parallel import Parallel, cores, warmed_up
+
+DEVICE = "CPU"
+
+
+def opened(model: Path, precision: Precision = "fp32") -> Parallel:
+    """The network in an ONNX file or in an OpenVINO IR; raises InputError where it is none that can run."""
+    import openvino
+
+    if precision != "fp32":
+        raise InputError(f"{model}: openvino runs fp32 only as yet, got {precision}")
+    core = openvino.Core()
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores()}
+    try:
+        compiled = core.compile_model(core.read_model(model), DEVICE, settings)
+    except RuntimeError as error:
+        raise InputError(f"{model}: is no network that OpenVINO can run, {_reason(error)}") from error
+    inputs = {port.any_name: _port(port) for port in compiled.inputs}
+    if len(inputs) != 1:
+        raise InputError(f"{model}: takes {len(inputs)} inputs, {', '.join(inputs)}; only one can be fed")
+    outputs = {port.any_name: _port(port) for port in compiled.outputs}
+    names = "openvino", f"{DEVICE}, {core.get_property(DEVICE, 'FULL_DEVICE_NAME')}"
+    return warmed_up(Parallel(names, inputs, outputs, _runner(compiled, list(outputs))), model)
+
+
+def _runner(compiled: Any, names: Iterable[str]) -> Any:
+    """Runs one part on whichever request is free, and waits for one where none is."""
+    free: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(cores()):
+        free.put(compiled.create_infer_request())
+
+    def run(part: NDArray[Any]) -> Outputs:
+        request = free.get()
+        try:
+            result = request.infer([part], share_inputs=True)
+            return {name: np.array(result[number]) for number, name in enumerate(names)}
+        finally:
+            free.put(request)
+
+    return run
+
+
+def _port(port: Any) -> Port:
+    shape = tuple(None if size.is_dynamic else size.get_length() for size in port.get_partial_shape())
+    return Port(shape, np.dtype(port.get_element_type().to_dtype()))
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last line of what OpenVINO says that is no place in its source."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.startswith(("Exception from", "Check "))]
+    return said[-1].rstrip(".") if said else "for a reason that it does not give"
