@@ -102,7 +102,18 @@ def _wrong(made: Manifest, path: Path) -> str:
             return f"files[{number}].name: must be a name without a folder, got {file.name!r}"
         if len(file.sha256) != SHA256 or set(file.sha256) - set("0123456789abcdef"):
             return f"files[{number}].sha256: must be 64 hexadecimal digits in lower case, got {file.sha256!r}"
-    return _wrong_input(made.input)
+    return _wrong_model(made.files) or _wrong_input(made.input)
+
+
+def _wrong_model(files: tuple[File, ...]) -> str:
+    """A runtime finds weights by itself: all must be named, so that all are checked."""
+    first, names = Path(files[0].name), [file.name for file in files]
+    if first.suffix not in (".onnx", ".xml"):
+        return f"files[0].name: must be the model, an .onnx or an .xml, got {first.name!r}"
+    weights = first.with_suffix(".bin").name
+    if first.suffix == ".xml" and weights not in names:
+        return f"files: must name {weights!r} too, the weights of {first.name!r}"
+    return ""
 
 
 def _wrong_input(made: Input) -> str:

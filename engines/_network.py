@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from configs.build import InputError, closest
 from engines._manifest import Manifest
+from engines._onnx import checked_onnx
 from engines._weights import weights
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ def opened(manifest: Manifest, runtime: str = "auto", precision: Precision = "fp
     Raises InputError for weights that are missing, changed or no such network, and for a runtime that is not there.
     """
     model = weights(manifest)
+    if model.suffix == ".onnx":
+        checked_onnx(model, (file.name for file in manifest.files))
     chosen, why = chosen_runtime(model, runtime)
     network: Network = import_module(f"engines.runtimes.{chosen}").opened(model, precision)
     if wrong := _differs(network, manifest):
@@ -84,7 +87,7 @@ def chosen_runtime(model: Path, runtime: str = "auto") -> tuple[str, str]:
     reading = [name for name in PACKAGES if model.suffix in READS[name]]
     there = [name for name in reading if find_spec(PACKAGES[name])]
     if not there:
-        raise InputError(f"{model}: nothing that reads it is installed; {_install(' or '.join(reading))}")
+        raise InputError(f"{model}: nothing that reads it is installed; {_install(reading[0])}")
     return there[0], f"the first that is installed of {', '.join(reading)}"
 
 
@@ -116,4 +119,4 @@ def _differs(network: Network, manifest: Manifest) -> str:
 
 
 def _install(extra: str) -> str:
-    return f"it needs the {extra!r} extra: pip install '.[{extra.split()[0]}]'"
+    return f"it needs the {extra!r} extra: pip install '.[{extra}]'"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,8 +84,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def warmed_up(network: Parallel, model: object) -> Parallel:
-    """The network, after it has run once; raises InputError where what it gives cannot be used."""
+def warmed_up(
+    model: Path, names: tuple[str, str], inputs: Mapping[str, Port], outputs: Mapping[str, Port], run: Run
+) -> Parallel:
+    """The network, after it has run once; raises InputError where it cannot be fed, or gives nothing of use."""
+    if len(inputs) != 1:
+        raise InputError(f"{model}: takes {len(inputs)} inputs, {', '.join(inputs)}; only one can be fed")
+    for name, port in {**inputs, **outputs}.items():
+        if not port.shape:
+            raise InputError(
+                f"{model}: {name!r} is one number, not a row for each of a batch; export it anew"
+            )
+    network = Parallel(names, inputs, outputs, run)
+    _check(model, network)
+    return network
+
+
+def _check(model: Path, network: Parallel) -> None:
+    """Runs it once on noise."""
     port = next(iter(network.inputs.values()))
     rows = 2 if network.most is None else network.most  # two tell rows from what is always one
     shape = (rows, *(size or 1 for size in port.shape[1:]))
@@ -98,7 +115,6 @@ def warmed_up(network: Parallel, model: object) -> Parallel:
             raise InputError(
                 f"{model}: output {name!r} is not finite; its weights are damaged, fetch it again"
             )
-    return network
 
 
 def _nothing(port: Port) -> NDArray[Any]:

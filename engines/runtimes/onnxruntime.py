@@ -37,15 +37,13 @@ def opened(model: Path, precision: Precision = "fp32") -> Parallel:
     except Exception as error:  # ONNX Runtime's own share no other class
         raise InputError(f"{model}: is no network that ONNX Runtime can run, {_reason(error)}") from error
     inputs = {port.name: _port(port, model) for port in session.get_inputs()}
-    if len(inputs) != 1:
-        raise InputError(f"{model}: takes {len(inputs)} inputs, {', '.join(inputs)}; only one can be fed")
     outputs = {port.name: _port(port, model) for port in session.get_outputs()}
     fed = next(iter(inputs))
 
     def run(part: NDArray[Any]) -> Outputs:
         return dict(zip(outputs, session.run(None, {fed: part}), strict=True))
 
-    return warmed_up(Parallel(("onnxruntime", "CPU"), inputs, outputs, run), model)
+    return warmed_up(model, ("onnxruntime", "CPU"), inputs, outputs, run)
 
 
 def _port(port: Any, model: Path) -> Port:

@@ -21,6 +21,8 @@ def opened(model: Path, precision: Precision = "fp32") -> Parallel:
     """The network in an ONNX file or in an OpenVINO IR; raises InputError where it is none that can run."""
     import openvino
 
+    if model.suffix == ".xml" and b"<net" not in _head(model):  # else every reader that OpenVINO has tries it
+        raise InputError(f"{model}: is no OpenVINO IR, it does not begin with <net; fetch it again")
     if precision != "fp32":
         raise InputError(f"{model}: openvino runs fp32 only as yet, got {precision}")
     core = openvino.Core()
@@ -30,11 +32,14 @@ def opened(model: Path, precision: Precision = "fp32") -> Parallel:
     except RuntimeError as error:
         raise InputError(f"{model}: is no network that OpenVINO can run, {_reason(error)}") from error
     inputs = {port.any_name: _port(port) for port in compiled.inputs}
-    if len(inputs) != 1:
-        raise InputError(f"{model}: takes {len(inputs)} inputs, {', '.join(inputs)}; only one can be fed")
     outputs = {port.any_name: _port(port) for port in compiled.outputs}
     names = "openvino", f"{DEVICE}, {core.get_property(DEVICE, 'FULL_DEVICE_NAME')}"
-    return warmed_up(Parallel(names, inputs, outputs, _runner(compiled, list(outputs))), model)
+    return warmed_up(model, names, inputs, outputs, _runner(compiled, list(outputs)))
+
+
+def _head(model: Path) -> bytes:
+    with model.open("rb") as file:
+        return file.read(1024)
 
 
 def _runner(compiled: Any, names: Iterable[str]) -> Any:

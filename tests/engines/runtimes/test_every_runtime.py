@@ -1,0 +1,186 @@
+"""Whatever runs a network: what every runtime must do alike."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import pytest
+from networks import REAL, WEIGHTS, manifest_of, means, network, real, written
+
+from configs.build import InputError
+from engines._network import PACKAGES, READS, opened
+
+ALL = pytest.mark.parametrize("runtime", PACKAGES)
+
+
+def pictures(count, seed=1, shape=(3, 8, 8)):
+    return np.random.default_rng(seed).uniform(0, 255, (count, *shape)).astype(np.float32)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Opens the small network, or another, on a runtime, and closes it at the end."""
+    monkeypatch.setenv("SIGHTLINE_MODELS", str(tmp_path))
+    open_ones = []
+
+    def run(runtime, model=None, **changes):
+        open_ones.append(opened(manifest_of(written(tmp_path, model), **changes), runtime))
+        return open_ones[-1]
+
+    yield run
+    for one in open_ones:
+        one.close()
+
+
+@ALL
+def test_says_what_it_is_and_what_goes_in_and_comes_out(run, runtime):
+    made = run(runtime)
+    assert (made.runtime, made.device.split(",")[0], made.most) == (runtime, "CPU", None)
+    assert {name: (port.shape, port.dtype) for name, port in made.inputs.items()} == {
+        "picture": ((None, 3, 8, 8), np.float32)
+    }
+    assert {name: port.shape for name, port in made.outputs.items()} == {
+        "features": (None, 4, 8, 8),
+        "means": (None, 4),
+    }
+
+
+@ALL
+@pytest.mark.parametrize("rows", ["n", 1, 4])
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 9])
+def test_gives_a_row_for_every_picture_in_their_order_whatever_it_takes_at_once(run, runtime, rows, count):
+    made, batch = run(runtime, network(rows)), pictures(count)
+    assert made.most == (None if rows == "n" else rows)
+    for given in (made(batch), made.submit(batch)()):
+        assert given["features"].shape == (count, 4, 8, 8)
+        assert given["means"].dtype == np.float32
+        np.testing.assert_allclose(given["means"], means(batch), rtol=1e-4, atol=1e-3)
+
+
+@ALL
+def test_the_parts_of_a_batch_are_those_that_are_given_alone(run, runtime):
+    made, batch = run(runtime, network(1)), pictures(7)
+    alone = np.concatenate([made(batch[at : at + 1])["features"] for at in range(7)])
+    np.testing.assert_array_equal(made(batch)["features"], alone)
+
+
+@ALL
+@pytest.mark.parametrize("rows", ["n", 1])
+def test_may_be_called_from_several_threads(run, runtime, rows):
+    made, batches = run(runtime, network(rows)), [pictures(3, seed) for seed in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        given = list(threads.map(lambda batch: made(batch)["means"], batches))
+    for batch, found in zip(batches, given, strict=True):
+        np.testing.assert_allclose(found, means(batch), rtol=1e-4, atol=1e-3)
+
+
+@ALL
+def test_what_it_gave_stays_as_it_is_when_it_runs_again(run, runtime):
+    made, batch = run(runtime, network(1)), pictures(1)
+    first = made(batch)["means"]
+    kept = first.copy()
+    for seed in range(2, 8):
+        made(pictures(1, seed))
+    np.testing.assert_array_equal(first, kept)
+
+
+@ALL
+def test_takes_an_array_that_is_not_in_one_piece(run, runtime):
+    made, batch = run(runtime), pictures(4)
+    np.testing.assert_array_equal(made(batch[::2])["means"], made(batch[::2].copy())["means"])
+
+
+@ALL
+@pytest.mark.parametrize("rows", ["n", 1])
+def test_a_picture_that_is_not_finite_does_not_touch_its_neighbours(run, runtime, rows):
+    made, batch = run(runtime, network(rows)), pictures(3)
+    clean = made(batch)["means"]
+    batch[1] = np.nan
+    given = made(batch)["means"]
+    assert np.isnan(given[1]).all()
+    np.testing.assert_array_equal(given[[0, 2]], clean[[0, 2]])
+
+
+@ALL
+@pytest.mark.parametrize(
+    "batch", [pictures(2, shape=(3, 9, 8)), pictures(2)[0], pictures(2).astype(np.float64)]
+)
+def test_a_batch_of_another_shape_or_kind_is_refused(run, runtime, batch):
+    with pytest.raises(ValueError, match=r"must be float32 \(n, 3, 8, 8\), got float"):
+        run(runtime)(batch)
+
+
+@ALL
+def test_runs_no_more_when_it_is_closed(run, runtime):
+    made = run(runtime)
+    made.close()
+    with pytest.raises(ValueError, match="closed"):
+        made(pictures(1))
+
+
+@ALL
+def test_weights_that_make_no_finite_numbers_are_found_before_the_first_picture(run, runtime):
+    with pytest.raises(InputError, match="small.onnx: output '(means|features)' is not finite"):
+        run(runtime, network(weights=np.full_like(WEIGHTS, 3e38)))
+
+
+@ALL
+def test_an_output_without_a_row_for_each_picture_is_refused(run, runtime):
+    model = network()
+    model.graph.node.append(onnx.helper.make_node("ReduceSum", ["means"], ["all"], keepdims=0))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("all", 1, []))
+    with pytest.raises(InputError, match="small.onnx: 'all' is one number, not a row"):
+        run(runtime, model)
+
+
+@ALL
+def test_a_network_of_two_inputs_is_refused(run, runtime):
+    model = network()
+    model.graph.input.append(onnx.helper.make_tensor_value_info("other", 1, ["n", 4]))
+    model.graph.node.append(onnx.helper.make_node("Add", ["means", "other"], ["sum"]))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("sum", 1, ["n", 4]))
+    with pytest.raises(InputError, match="small.onnx: takes 2 inputs, picture, other"):
+        run(runtime, model)
+
+
+@ALL
+def test_a_graph_that_makes_no_sense_is_one_line(run, runtime):
+    model = network()
+    model.graph.node[0].op_type = "Convolve"
+    with pytest.raises(InputError, match="small.onnx: is no network that .* can run, ") as told:
+        run(runtime, model)
+    assert "\n" not in str(told.value)
+
+
+@ALL
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_precision_that_it_has_not_is_refused(tmp_path, monkeypatch, runtime, precision):
+    monkeypatch.setenv("SIGHTLINE_MODELS", str(tmp_path))
+    with pytest.raises(InputError, match=f"runs fp32 only as yet, got {precision}"):
+        opened(manifest_of(written(tmp_path)), runtime, precision)
+
+
+@pytest.mark.parametrize("name", [name for name in REAL if name.endswith(".onnx")])
+def test_all_give_the_same_for_a_real_network(recordings, monkeypatch, name):
+    monkeypatch.setenv("SIGHTLINE_MODELS", str(recordings / "models"))
+    batch = pictures(3, shape=REAL[name].shape)
+    given = {}
+    for runtime in [runtime for runtime in PACKAGES if ".onnx" in READS[runtime]]:
+        made = opened(real(recordings, name), runtime)
+        assert made.most == 1
+        given[runtime] = made(batch)
+        made.close()
+    reference = given.pop("onnxruntime")
+    assert given
+    for outputs in given.values():
+        for output, array in reference.items():
+            np.testing.assert_allclose(outputs[output], array, atol=1e-3)
+
+
+def test_openvino_reads_an_ir(recordings, monkeypatch):
+    monkeypatch.setenv("SIGHTLINE_MODELS", str(recordings / "models"))
+    name = "person-detection-retail-0013_fp16.xml"
+    made = opened(real(recordings, name))
+    assert (made.runtime, made.most) == ("openvino", 1)
+    assert made(pictures(3, shape=REAL[name].shape))["detection_out"].shape == (3, 1, 200, 7)
+    made.close()
