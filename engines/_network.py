@@ -72,7 +72,7 @@ def opened(manifest: Manifest, runtime: str = "auto", precision: Precision = "fp
     if model.suffix == ".onnx":
         checked_onnx(model, (file.name for file in manifest.files))
     chosen, why = chosen_runtime(model, runtime)
-    network: Network = import_module(f"engines.runtimes.{chosen}").opened(model, precision)
+    network: Network = import_module(f"engines.runtimes.{chosen}").opened(model, manifest, precision)
     if wrong := _differs(network, manifest):
         network.close()
         raise InputError(f"{model}: {wrong}; mend the manifest, or fetch the file that it means")

@@ -7,6 +7,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from configs.build import InputError
+from engines._machine_key import home
 from engines._manifest import Manifest
 
 FOLDERS = "SIGHTLINE_MODELS"  # folders, as in PATH
@@ -45,9 +46,7 @@ def folder_of(manifest: Manifest) -> Path | None:
 def folders() -> list[Path]:
     """Where models are looked for: those of $SIGHTLINE_MODELS, then the user's own."""
     named = [Path(folder) for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
-    shared = os.environ.get("XDG_DATA_HOME", "")
-    home = Path(shared) if Path(shared).is_absolute() else Path("~/.local/share").expanduser()
-    return [*named, home / "sightline" / "models"]
+    return [*named, home("XDG_DATA_HOME", ".local/share") / "models"]
 
 
 def _sha256(path: Path) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import InputError
+from engines._manifest import Manifest
 from engines._network import Outputs, Port, Precision
 from engines.runtimes._parallel import Parallel, warmed_up
 
@@ -23,12 +24,11 @@ DTYPES = {  # of the types that ONNX Runtime names
 }
 
 
-def opened(model: Path, precision: Precision = "fp32") -> Parallel:
+def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Parallel:
     """The network in an ONNX file; raises InputError where it is none that can run."""
-    import onnxruntime
-
     if precision != "fp32":
         raise InputError(f"{model}: onnxruntime runs fp32 only as yet, got {precision}")
+    onnxruntime = _library()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.log_severity_level = 4  # what is wrong is raised, and said once
@@ -44,6 +44,12 @@ def opened(model: Path, precision: Precision = "fp32") -> Parallel:
         return dict(zip(outputs, session.run(None, {fed: part}), strict=True))
 
     return warmed_up(model, ("onnxruntime", "CPU"), inputs, outputs, run)
+
+
+def _library() -> Any:
+    import onnxruntime
+
+    return onnxruntime
 
 
 def _port(port: Any, model: Path) -> Port:

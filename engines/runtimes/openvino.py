@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -11,30 +12,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import InputError
+from engines._cache import Recipe, keep, kept
+from engines._manifest import Manifest
 from engines._network import Outputs, Port, Precision
 from engines.runtimes._parallel import Parallel, cores, warmed_up
 
 DEVICE = "CPU"
 
 
-def opened(model: Path, precision: Precision = "fp32") -> Parallel:
+def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Parallel:
     """The network in an ONNX file or in an OpenVINO IR; raises InputError where it is none that can run."""
-    import openvino
-
     if model.suffix == ".xml" and b"<net" not in _head(model):  # else every reader that OpenVINO has tries it
         raise InputError(f"{model}: is no OpenVINO IR, it does not begin with <net; fetch it again")
     if precision != "fp32":
         raise InputError(f"{model}: openvino runs fp32 only as yet, got {precision}")
-    core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": cores(), "INFERENCE_NUM_THREADS": cores()}
-    try:
-        compiled = core.compile_model(core.read_model(model), DEVICE, settings)
-    except RuntimeError as error:
-        raise InputError(f"{model}: is no network that OpenVINO can run, {_reason(error)}") from error
+    core = _library().Core()
+    recipe = _recipe(core, manifest, precision)
+    engine = kept(recipe)
+    compiled = (
+        _compiled(core, model) if engine is None else core.import_model(BytesIO(engine), DEVICE, _settings())
+    )
     inputs = {port.any_name: _port(port) for port in compiled.inputs}
     outputs = {port.any_name: _port(port) for port in compiled.outputs}
-    names = "openvino", f"{DEVICE}, {core.get_property(DEVICE, 'FULL_DEVICE_NAME')}"
-    return warmed_up(model, names, inputs, outputs, _runner(compiled, list(outputs)))
+    names = "openvino", f"{DEVICE}, {recipe.device}"
+    network = warmed_up(model, names, inputs, outputs, _runner(compiled, list(outputs)))
+    if engine is None:
+        keep(recipe, compiled.export_model().getvalue())
+    return network
+
+
+def _library() -> Any:
+    import openvino
+
+    return openvino
+
+
+def _recipe(core: Any, manifest: Manifest, precision: Precision) -> Recipe:
+    return Recipe(
+        model=manifest.name,
+        files={file.name: file.sha256 for file in manifest.files},
+        runtime="openvino",
+        version=_library().get_version(),
+        device=core.get_property(DEVICE, "FULL_DEVICE_NAME"),
+        capability=" ".join(core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")),
+        precision=precision,
+        shapes={},  # as the model has them
+        flags=_settings(),
+    )
+
+
+def _settings() -> dict[str, str]:
+    """One thread for a request: what it gives is then the same, bit for bit, however many run."""
+    return {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "NUM_STREAMS": str(cores()),
+        "INFERENCE_NUM_THREADS": str(cores()),
+    }
+
+
+def _compiled(core: Any, model: Path) -> Any:
+    try:
+        return core.compile_model(core.read_model(model), DEVICE, _settings())
+    except RuntimeError as error:
+        raise InputError(f"{model}: is no network that OpenVINO can run, {_reason(error)}") from error
 
 
 def _head(model: Path) -> bytes:
