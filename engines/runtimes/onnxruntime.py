@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Pa
 
 
 def _library() -> Any:
+    """ONNX Runtime, without its telemetry: as it comes, it writes an id into the cache folder and reports its use."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, when it is first imported
     import onnxruntime
 
     return onnxruntime

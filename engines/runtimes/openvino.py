@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,8 @@ def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Pa
 
 
 def _library() -> Any:
+    """OpenVINO, without its telemetry: as it comes, it writes an id into the home folder and reports each import."""
+    sys.modules.setdefault("openvino_telemetry", cast(Any, None))  # as if it were not installed
     import openvino
 
     return openvino

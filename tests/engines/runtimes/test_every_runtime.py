@@ -1,6 +1,10 @@
 """Whatever runs a network: what every runtime must do alike."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,6 +14,7 @@ from networks import REAL, WEIGHTS, manifest_of, means, network, real, written
 from configs.build import InputError
 from engines._network import PACKAGES, READS, opened
 
+ROOT = Path(__file__).parents[3]
 ALL = pytest.mark.parametrize("runtime", PACKAGES)
 
 
@@ -158,6 +163,35 @@ def test_a_precision_that_it_has_not_is_refused(tmp_path, monkeypatch, runtime, 
     monkeypatch.setenv("SIGHTLINE_MODELS", str(tmp_path))
     with pytest.raises(InputError, match=f"runs fp32 only as yet, got {precision}"):
         opened(manifest_of(written(tmp_path)), runtime, precision)
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from networks import manifest_of
+from engines._network import opened
+asked = []
+sys.addaudithook(lambda event, given: asked.append((event, given)) if event.startswith("socket.") else None)
+opened(manifest_of(Path(sys.argv[1])), sys.argv[2]).close()
+print(asked)
+"""
+
+
+@ALL
+def test_reports_nothing_to_its_makers(tmp_path, runtime):
+    """Both of them would, with an id of this machine that they write into the home folder."""
+    model, home = written(tmp_path / "models"), tmp_path / "home"
+    home.mkdir()
+    environment = {
+        "HOME": str(home),
+        "SIGHTLINE_MODELS": str(model.parent),
+    }  # and no CI, where they are silent
+    environment |= {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", ALONE, str(model), runtime]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    written_by = {path.relative_to(home).parts[:3] for path in home.rglob("*") if path.is_file()}
+    assert written_by <= {(".cache", "sightline", "engines"), (".local", "state", "sightline")}
 
 
 @pytest.mark.parametrize("name", [name for name in REAL if name.endswith(".onnx")])
