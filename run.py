@@ -23,6 +23,7 @@ from rich.console import Console
 from calibration.manifest import Manifest, ManifestError, RecordedCamera, recorded
 from calibration.manifest import write as write_manifest
 from configs.build import ConfigError
+from engines._model_commands import compile_model, models
 from pipeline.drawing import as_svg, as_text
 from pipeline.events import CODE_VERSION
 from pipeline.graph_schema import graph_schema
@@ -39,17 +40,12 @@ from pipeline.stage import InputError
 MISTAKES = (ConfigError, InputError, LogError, ManifestError)
 SIMULATED = Path(__file__).parent / "configs" / "topview_rgbd.yaml"  # whose cameras `simulate` records
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=HELP)
 out = Console(highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
-GraphArgument = Annotated[
-    Path, typer.Argument(help="A graph, like configs/topview_rgbd.yaml.", metavar="GRAPH")
-]
+GraphArgument = Annotated[Path, typer.Argument(help="Like configs/topview_rgbd.yaml.", metavar="GRAPH")]
 Flag: Any = partial(typer.Option, metavar="")
 NewFolder = Annotated[Path, typer.Option("--out", help="A new folder.", metavar="DIR")]
 
@@ -185,6 +181,10 @@ def evaluate(
     MOT files and folders of MOT sequences are taken too.
     """
     _print_scores(events, truth)
+
+
+app.command()(models)
+app.command(name="compile")(compile_model)
 
 
 def _run(file: GraphFile, choices: Choices, folder: Path) -> int:

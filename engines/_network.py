@@ -29,6 +29,7 @@ PACKAGES = {
     "openvino": "openvino",
     "onnxruntime": "onnxruntime",
 }  # of each runtime, the fastest on a CPU first
+ONLY_BUILT = ("tensorrt", "tensorrt_rtx")  # compiled for, never run
 READS = {"openvino": (".onnx", ".xml"), "onnxruntime": (".onnx",)}
 
 
@@ -68,9 +69,7 @@ def opened(manifest: Manifest, runtime: str = "auto", precision: Precision = "fp
 
     Raises InputError for weights that are missing, changed or no such network, and for a runtime that is not there.
     """
-    model = weights(manifest)
-    if model.suffix == ".onnx":
-        checked_onnx(model, (file.name for file in manifest.files))
+    model = checked(manifest)
     chosen, why = chosen_runtime(model, runtime)
     network: Network = import_module(f"engines.runtimes.{chosen}").opened(model, manifest, precision)
     if wrong := _differs(network, manifest):
@@ -78,6 +77,14 @@ def opened(manifest: Manifest, runtime: str = "auto", precision: Precision = "fp
         raise InputError(f"{model}: {wrong}; mend the manifest, or fetch the file that it means")
     log.info("%s runs on %s, %s (%s)", manifest.name, chosen, network.device, why)
     return network
+
+
+def checked(manifest: Manifest) -> Path:
+    """The model's file, which is what its manifest says and needs nothing else; raises InputError."""
+    model = weights(manifest)
+    if model.suffix == ".onnx":
+        checked_onnx(model, (file.name for file in manifest.files))
+    return model
 
 
 def chosen_runtime(model: Path, runtime: str = "auto") -> tuple[str, str]:
@@ -92,6 +99,10 @@ def chosen_runtime(model: Path, runtime: str = "auto") -> tuple[str, str]:
 
 
 def _named(model: Path, runtime: str) -> str:
+    if runtime in ONLY_BUILT:
+        raise InputError(
+            f"runtime: {runtime} can be compiled for, not run yet; choose from auto, {', '.join(PACKAGES)}"
+        )
     if runtime not in PACKAGES:
         raise InputError(f"runtime: there is no {runtime!r}{closest(runtime, ['auto', *PACKAGES])}")
     if model.suffix not in READS[runtime]:

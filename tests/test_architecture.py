@@ -23,6 +23,7 @@ HEAVY = {
     "ray",
     "zmq",
     "tensorrt",
+    "tensorrt_rtx",
     "kafka",
     "pyrealsense2",
     "openvino",

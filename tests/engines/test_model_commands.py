@@ -1,0 +1,70 @@
+"""The commands about models, as their user sees them."""
+
+import json
+import re
+
+import msgspec
+import pytest
+import typer
+from networks import manifest_of, written
+from typer.testing import CliRunner
+
+from configs.build import ConfigError, InputError
+from engines import _manifest
+from engines._model_commands import compile_model, models
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder for weights; and the manifest of one model, whose weights are not there."""
+    for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("SIGHTLINE_MODELS", str(tmp_path / "weights"))
+    monkeypatch.setattr(_manifest, "MODELS", tmp_path / "manifests")
+    (tmp_path / "manifests").mkdir()
+    made = msgspec.to_builtins(manifest_of(written(tmp_path)))
+    (tmp_path / "manifests" / "small.yaml").write_text(json.dumps(made))  # which is YAML too
+    return tmp_path / "weights"
+
+
+def said(*given):
+    """What a command prints; what goes wrong is raised."""
+    app = typer.Typer()
+    app.command()(models)
+    app.command(name="compile")(compile_model)
+    done = CliRunner().invoke(app, given, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def row(printed):
+    """The cells of the only row."""
+    return next(
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if "small" in line
+    )
+
+
+def test_the_table_says_whether_weights_are_there_and_for_what_they_are_compiled(folder):
+    assert row(said("models")) == ["small", "embed", "missing", "-", "Apache-2.0"]
+    path = written(folder)
+    assert row(said("models"))[2:4] == [f"in {folder}", "-"]
+    assert re.fullmatch("small: is compiled for openvino, CPU, .+\n", said("compile", "small"))
+    assert row(said("models"))[3] == "openvino fp32"
+    said("compile", "small", "--runtime", "tensorrt_rtx")
+    assert row(said("models"))[3] == "openvino fp32, tensorrt_rtx fp32"
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert row(said("models"))[2] == "changed"
+
+
+def test_a_runtime_that_compiles_nothing_says_so(folder):
+    written(folder)
+    printed = said("compile", "small", "--runtime", "onnxruntime")
+    assert printed == "small: has nothing compiled to keep, and runs on onnxruntime, CPU\n"
+
+
+def test_what_cannot_be_compiled_is_one_line(folder):
+    with pytest.raises(ConfigError, match="there is no engines/models/smal.yaml; did you mean 'small'"):
+        said("compile", "smal")
+    with pytest.raises(InputError, match="small: small.onnx not found in"):
+        said("compile", "small")
