@@ -72,9 +72,6 @@ def opened(manifest: Manifest, runtime: str = "auto", precision: Precision = "fp
     model = checked(manifest)
     chosen, why = chosen_runtime(model, runtime)
     network: Network = import_module(f"engines.runtimes.{chosen}").opened(model, manifest, precision)
-    if wrong := _differs(network, manifest):
-        network.close()
-        raise InputError(f"{model}: {wrong}; mend the manifest, or fetch the file that it means")
     log.info("%s runs on %s, %s (%s)", manifest.name, chosen, network.device, why)
     return network
 
@@ -110,23 +107,6 @@ def _named(model: Path, runtime: str) -> str:
     if not find_spec(PACKAGES[runtime]):
         raise InputError(f"runtime: {runtime} is not installed; {_install(runtime)}")
     return runtime
-
-
-def _differs(network: Network, manifest: Manifest) -> str:
-    """Where the network takes something else than its manifest says; empty where it takes the same."""
-    asked, there = manifest.input, ", ".join(network.inputs)
-    if asked.name not in network.inputs:
-        return f"takes {there!r}, but the manifest says {asked.name!r}"
-    shape = network.inputs[asked.name].shape
-    wanted = (None, *asked.shape)
-    if len(shape) != 4 or any(
-        None not in pair and pair[0] != pair[1] for pair in zip(shape, wanted, strict=True)
-    ):
-        said = " x ".join("any" if size is None else str(size) for size in shape)
-        return (
-            f"input {asked.name!r} is {said}, but the manifest says any x {' x '.join(map(str, asked.shape))}"
-        )
-    return ""
 
 
 def _install(extra: str) -> str:

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import InputError
+from engines._manifest import Input, Manifest
 from engines._network import Outputs, Port
 
+Ports = tuple[Mapping[str, Port], Mapping[str, Port]]  # what goes in, what comes out
 Run = Callable[
     [NDArray[Any]], Outputs
 ]  # one part: may be called from several threads, gives arrays of its own
@@ -27,12 +29,10 @@ class Parallel:
     the last part is filled up, and what comes of the filling is left out.
     """
 
-    def __init__(
-        self, names: tuple[str, str], inputs: Mapping[str, Port], outputs: Mapping[str, Port], run: Run
-    ) -> None:
+    def __init__(self, names: tuple[str, str], ports: Ports, run: Run) -> None:
         self.runtime, self.device = names
-        self.inputs, self.outputs = inputs, outputs
-        self._port = next(iter(inputs.values()))
+        self.inputs, self.outputs = ports
+        self._port = next(iter(self.inputs.values()))
         self.most = self._port.shape[0]
         self._run = run
         self._threads = ThreadPoolExecutor(cores(), thread_name_prefix=self.runtime)
@@ -49,11 +49,17 @@ class Parallel:
         ]
         return lambda: self._joined([future.result() for future in waiting], len(batch))
 
+    def together(self, part: NDArray[Any]) -> Outputs:
+        """What comes out of one part, as it comes."""
+        return self._run(part)
+
     def close(self) -> None:
-        self._threads.shutdown()
         self._run = _closed
+        self._threads.shutdown()
 
     def _parts(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
+        if self._run is _closed:
+            raise ValueError("the network is closed")
         wanted = self._port.shape[1:]
         fits = len(wanted) == batch.ndim - 1 and all(
             want in (None, got) for want, got in zip(wanted, batch.shape[1:], strict=True)
@@ -63,8 +69,8 @@ class Parallel:
                 f"a batch must be {self._port.dtype} (n, {_said(wanted)}), got {batch.dtype} {batch.shape}"
             )
         batch = np.ascontiguousarray(batch)
-        if self.most is None:
-            return [batch] if len(batch) else []
+        if self.most is None:  # a row is the same whatever runs beside it, and one part keeps one core busy
+            return np.array_split(batch, min(cores(), len(batch))) if len(batch) else []
         return [self._filled(batch[at : at + self.most]) for at in range(0, len(batch), self.most)]
 
     def _filled(self, part: NDArray[Any]) -> NDArray[Any]:
@@ -84,37 +90,51 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def warmed_up(
-    model: Path, names: tuple[str, str], inputs: Mapping[str, Port], outputs: Mapping[str, Port], run: Run
-) -> Parallel:
-    """The network, after it has run once; raises InputError where it cannot be fed, or gives nothing of use."""
-    if len(inputs) != 1:
-        raise InputError(f"{model}: takes {len(inputs)} inputs, {', '.join(inputs)}; only one can be fed")
-    for name, port in {**inputs, **outputs}.items():
-        if not port.shape:
-            raise InputError(
-                f"{model}: {name!r} is one number, not a row for each of a batch; export it anew"
-            )
-    network = Parallel(names, inputs, outputs, run)
-    _check(model, network)
+def warmed_up(model: Path, manifest: Manifest, names: tuple[str, str], ports: Ports, run: Run) -> Parallel:
+    """The network, after it has run once; raises InputError where it takes something else than its manifest says, or
+    gives nothing of use.
+    """
+    if wrong := _differs(*ports, manifest.input):
+        raise InputError(f"{model}: {wrong}; mend the manifest, or fetch the file that it means")
+    network = Parallel(names, ports, run)
+    try:
+        if wrong := _useless(network, manifest.input):
+            raise InputError(f"{model}: {wrong}; fetch it again, or export it anew")
+    except BaseException:
+        network.close()
+        raise
     return network
 
 
-def _check(model: Path, network: Parallel) -> None:
-    """Runs it once on noise."""
-    port = next(iter(network.inputs.values()))
+def _differs(inputs: Mapping[str, Port], outputs: Mapping[str, Port], asked: Input) -> str:
+    """Where a network cannot be fed what its manifest says; empty where it can."""
+    if list(inputs) != [asked.name]:
+        return (
+            f"takes {', '.join(map(repr, inputs)) or 'nothing'}, but the manifest says {asked.name!r} alone"
+        )
+    shape = inputs[asked.name].shape
+    if len(shape) != 4 or any(
+        size not in (None, want) for size, want in zip(shape[1:], asked.shape, strict=True)
+    ):
+        return f"input {asked.name!r} is ({_said(shape)}), but the manifest says (any, {_said(asked.shape)})"
+    if not outputs:
+        return "gives nothing"
+    return ""
+
+
+def _useless(network: Parallel, asked: Input) -> str:
+    """What is wrong with what it gives for noise; empty where nothing is."""
     rows = 2 if network.most is None else network.most  # two tell rows from what is always one
-    shape = (rows, *(size or 1 for size in port.shape[1:]))
-    noise = np.random.default_rng(1).uniform(0, 255, shape).astype(port.dtype)
-    for name, array in network(noise).items():
-        if not array.size or len(array) != rows:
-            raise InputError(
-                f"{model}: output {name!r} is {array.shape} for a batch of {rows}; export it anew"
-            )
+    channels = (-1, 1, 1) if asked.layout == "NCHW" else (-1,)
+    mean, scale = (np.reshape(values, channels) for values in (asked.range.mean, asked.range.scale))
+    pixels = np.random.default_rng(1).uniform(0, 255, (rows, *asked.shape))
+    port = network.inputs[asked.name]
+    for name, array in network.together(((pixels - mean) / scale).astype(port.dtype)).items():
+        if array.ndim == 0 or not array.size or len(array) != rows:
+            return f"output {name!r} is ({_said(array.shape)}) for a batch of {rows}, not a row for each"
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise InputError(
-                f"{model}: output {name!r} is not finite; its weights are damaged, fetch it again"
-            )
+            return f"output {name!r} is not finite"
+    return ""
 
 
 def _nothing(port: Port) -> NDArray[Any]:

@@ -44,7 +44,7 @@ def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Pa
     def run(part: NDArray[Any]) -> Outputs:
         return dict(zip(outputs, session.run(None, {fed: part}), strict=True))
 
-    return warmed_up(model, ("onnxruntime", "CPU"), inputs, outputs, run)
+    return warmed_up(model, manifest, ("onnxruntime", "CPU"), (inputs, outputs), run)
 
 
 def _library() -> Any:

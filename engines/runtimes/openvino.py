@@ -36,7 +36,7 @@ def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Pa
     inputs = {port.any_name: _port(port) for port in compiled.inputs}
     outputs = {port.any_name: _port(port) for port in compiled.outputs}
     names = "openvino", f"{DEVICE}, {recipe.device}"
-    network = warmed_up(model, names, inputs, outputs, _runner(compiled, list(outputs)))
+    network = warmed_up(model, manifest, names, (inputs, outputs), _runner(compiled, list(outputs)))
     if engine is None:
         keep(recipe, compiled.export_model().getvalue())
     return network
@@ -94,7 +94,7 @@ def _runner(compiled: Any, names: Iterable[str]) -> Any:
     def run(part: NDArray[Any]) -> Outputs:
         request = free.get()
         try:
-            result = request.infer([part], share_inputs=True)
+            result = request.infer([part], share_inputs=True, share_outputs=True)
             return {name: np.array(result[number]) for number, name in enumerate(names)}
         finally:
             free.put(request)

@@ -6,12 +6,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
-from networks import REAL, WEIGHTS, manifest_of, means, network, real, written
+from networks import INPUT, REAL, WEIGHTS, manifest_of, means, network, real, written
 
 from configs.build import InputError
+from engines._manifest import Range
 from engines._network import PACKAGES, READS, opened
 
 ROOT = Path(__file__).parents[3]
@@ -63,8 +65,9 @@ def test_gives_a_row_for_every_picture_in_their_order_whatever_it_takes_at_once(
 
 
 @ALL
-def test_the_parts_of_a_batch_are_those_that_are_given_alone(run, runtime):
-    made, batch = run(runtime, network(1)), pictures(7)
+@pytest.mark.parametrize("rows", ["n", 1])
+def test_a_row_is_the_same_bit_for_bit_whatever_is_in_the_batch(run, runtime, rows):
+    made, batch = run(runtime, network(rows)), pictures(7)
     alone = np.concatenate([made(batch[at : at + 1])["features"] for at in range(7)])
     np.testing.assert_array_equal(made(batch)["features"], alone)
 
@@ -119,8 +122,10 @@ def test_a_batch_of_another_shape_or_kind_is_refused(run, runtime, batch):
 def test_runs_no_more_when_it_is_closed(run, runtime):
     made = run(runtime)
     made.close()
-    with pytest.raises(ValueError, match="closed"):
-        made(pictures(1))
+    for run_it in (made, made.submit):
+        for count in (1, 3):
+            with pytest.raises(ValueError, match="closed"):
+                run_it(pictures(count))
 
 
 @ALL
@@ -134,7 +139,42 @@ def test_an_output_without_a_row_for_each_picture_is_refused(run, runtime):
     model = network()
     model.graph.node.append(onnx.helper.make_node("ReduceSum", ["means"], ["all"], keepdims=0))
     model.graph.output.append(onnx.helper.make_tensor_value_info("all", 1, []))
-    with pytest.raises(InputError, match="small.onnx: 'all' is one number, not a row"):
+    with pytest.raises(
+        InputError, match=r"small.onnx: output 'all' is \(.*\) for a batch of 2, not a row for each"
+    ):
+        run(runtime, model)
+
+
+@ALL
+def test_a_network_that_takes_pictures_of_any_size_is_fed_the_size_of_its_manifest(run, runtime):
+    model = network()
+    for port in (model.graph.input[0], model.graph.output[0]):
+        for number in (2, 3):
+            port.type.tensor_type.shape.dim[number].dim_param = f"size{number}"
+    model.graph.node[0].attribute[0].ints[:] = [
+        0,
+        0,
+        0,
+        0,
+    ]  # without a border it takes no picture of one pixel
+    assert run(runtime, model)(pictures(3))["means"].shape == (3, 4)
+
+
+@ALL
+def test_a_network_is_tried_in_the_range_that_it_takes(run, runtime):
+    model = network()
+    model.graph.node.append(onnx.helper.make_node("Exp", ["means"], ["grown"]))  # of 255 in it: not finite
+    model.graph.output.append(onnx.helper.make_tensor_value_info("grown", 1, ["n", 4]))
+    with pytest.raises(InputError, match="output 'grown' is not finite"):
+        run(runtime, model)
+    run(runtime, model, input=msgspec.structs.replace(INPUT, range=Range((0.0, 0.0, 0.0), (255.0,))))
+
+
+@ALL
+def test_a_network_that_gives_nothing_is_refused(run, runtime):
+    model = network()
+    del model.graph.output[:]
+    with pytest.raises(InputError, match="small.onnx: (gives nothing|is no network that)"):
         run(runtime, model)
 
 
@@ -144,7 +184,9 @@ def test_a_network_of_two_inputs_is_refused(run, runtime):
     model.graph.input.append(onnx.helper.make_tensor_value_info("other", 1, ["n", 4]))
     model.graph.node.append(onnx.helper.make_node("Add", ["means", "other"], ["sum"]))
     model.graph.output.append(onnx.helper.make_tensor_value_info("sum", 1, ["n", 4]))
-    with pytest.raises(InputError, match="small.onnx: takes 2 inputs, picture, other"):
+    with pytest.raises(
+        InputError, match="small.onnx: takes 'picture', 'other', but the manifest says 'picture' alone"
+    ):
         run(runtime, model)
 
 
