@@ -23,9 +23,14 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("SIGHTLINE_MODELS", str(tmp_path / "weights"))
     monkeypatch.setattr(_manifest, "MODELS", tmp_path / "manifests")
     (tmp_path / "manifests").mkdir()
-    made = msgspec.to_builtins(manifest_of(written(tmp_path)))
-    (tmp_path / "manifests" / "small.yaml").write_text(json.dumps(made))  # which is YAML too
+    describe(written(tmp_path))
     return tmp_path / "weights"
+
+
+def describe(path):
+    """Writes the manifest of the model as it is now."""
+    told = json.dumps(msgspec.to_builtins(manifest_of(path)))  # which is YAML too
+    (_manifest.MODELS / "small.yaml").write_text(told)
 
 
 def said(*given):
@@ -55,6 +60,16 @@ def test_the_table_says_whether_weights_are_there_and_for_what_they_are_compiled
     assert row(said("models"))[3] == "openvino fp32, tensorrt_rtx fp32"
     path.write_bytes(path.read_bytes() + b"\0")
     assert row(said("models"))[2] == "changed"
+
+
+def test_what_was_compiled_of_other_weights_does_not_count(folder):
+    path = written(folder)
+    said("compile", "small")
+    path.write_bytes(path.read_bytes() + b"\x70\0")  # a field that nobody reads
+    describe(path)
+    assert row(said("models"))[2:4] == [f"in {folder}", "-"]
+    said("compile", "small")
+    assert row(said("models"))[3] == "openvino fp32"
 
 
 def test_a_runtime_that_compiles_nothing_says_so(folder):

@@ -135,10 +135,11 @@ def test_weights_that_make_no_finite_numbers_are_found_before_the_first_picture(
 
 
 @ALL
-def test_an_output_without_a_row_for_each_picture_is_refused(run, runtime):
+@pytest.mark.parametrize(("keepdims", "shape"), [(0, []), (1, [1, 1])])
+def test_an_output_without_a_row_for_each_picture_is_refused(run, runtime, keepdims, shape):
     model = network()
-    model.graph.node.append(onnx.helper.make_node("ReduceSum", ["means"], ["all"], keepdims=0))
-    model.graph.output.append(onnx.helper.make_tensor_value_info("all", 1, []))
+    model.graph.node.append(onnx.helper.make_node("ReduceSum", ["means"], ["all"], keepdims=keepdims))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("all", 1, shape))
     with pytest.raises(
         InputError, match=r"small.onnx: output 'all' is \(.*\) for a batch of 2, not a row for each"
     ):
