@@ -6,7 +6,7 @@ OpenVINO's activations turn weights that are no numbers into zeros, so that nobo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,13 @@ def _wrong(whole: memoryview, folder: Path, known: frozenset[str]) -> str:
         raise ValueError("it holds no graph")
     for tensor in _tensors(whole):
         fields = list(_fields(tensor))
-        name = next(
-            (bytes(value).decode("utf-8", "replace") for number, value in fields if number == NAME), ""
-        )
-        for number, value in fields:
-            if number == EXTERNAL_DATA and (why := _outside(value, folder, known)):
+        name = next((_text(value) for number, value in fields if number == NAME), "")
+        entries = [_entry(value) for number, value in fields if number == EXTERNAL_DATA]
+        for key, place in entries:
+            if key == "location" and (why := _outside(place, folder, known)):
                 return f"the weights {name!r} {why}"
+        if entries:
+            fields.append((RAW_DATA, _lying_outside(dict(entries), folder)))
         if _has_nan(fields):
             return f"the weights {name!r} are not all numbers; fetch it again, or export it anew"
     return ""
@@ -78,17 +79,31 @@ def _tensors(whole: memoryview) -> Iterator[memoryview]:
         ]
 
 
-def _outside(entry: memoryview, folder: Path, known: frozenset[str]) -> str:
-    """What is wrong with where the weights of a tensor lie; an entry of another meaning is right."""
-    pair = {number: bytes(value).decode("utf-8", "replace") for number, value in _fields(entry)}
-    if pair.get(1) != "location":
-        return ""
-    place = pair.get(2, "")
+def _entry(message: memoryview) -> tuple[str, str]:
+    """A key and its value, of what is said about weights outside."""
+    pair = {number: _text(value) for number, value in _fields(message)}
+    return pair.get(1, ""), pair.get(2, "")
+
+
+def _outside(place: str, folder: Path, known: frozenset[str]) -> str:
+    """What is wrong with where the weights of a tensor lie; empty where nothing is."""
     if place not in known:
         return f"lie in {place!r}, which is none of the files of its manifest"
     if (folder / place).resolve().parent != folder.resolve():
         return f"lie in {place!r}, which leads out of its folder; put the file itself there"
     return ""
+
+
+def _lying_outside(entries: Mapping[str, str], folder: Path) -> memoryview:
+    """The bytes of weights, in a file that may be read."""
+    path = folder / entries.get("location", "")
+    first, size = int(entries.get("offset", "0")), path.stat().st_size
+    length = int(entries.get("length", size - first))
+    if min(first, length) < 0 or first + length > size:
+        raise ValueError(f"its weights are {length} bytes from {first} on of {path.name}, which has {size}")
+    with path.open("rb") as file:
+        file.seek(first)
+        return memoryview(file.read(length))
 
 
 def _has_nan(fields: list[Field]) -> bool:
@@ -126,6 +141,10 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         if byte < 128:
             return _number(message[at : at + size + 1]), at + size + 1
     raise ValueError("it breaks off inside a number")
+
+
+def _text(value: memoryview) -> str:
+    return bytes(value).decode("utf-8", "replace")
 
 
 def _number(value: memoryview) -> int:

@@ -168,11 +168,11 @@ def test_weights_deep_inside_a_graph_are_looked_at_too(folder):
     assert "the weights 'deep' are not all numbers" in refused(manifest_of(written(folder, model)))
 
 
-def with_external(folder, location):
+def with_external(folder, location, **where):
     """The small network, whose weights lie elsewhere."""
     model = network()
     tensor = model.graph.initializer[0]
-    external_data_helper.set_external_data(tensor, location)
+    external_data_helper.set_external_data(tensor, location, **where)
     tensor.ClearField("raw_data")
     (folder / "small.onnx").write_bytes(model.SerializeToString())
     return folder / "small.onnx"
@@ -205,3 +205,19 @@ def test_weights_that_a_link_leads_out_of_the_folder_are_refused(folder, runtime
     (folder / "small.weights").symlink_to(folder.parent / "outside")
     made = manifest_of(with_external(folder, "small.weights"), more=[folder / "small.weights"])
     assert "lie in 'small.weights', which leads out of its folder" in refused(made, runtime)
+
+
+def test_weights_beside_the_model_must_be_numbers_too_and_only_those_it_takes(folder):
+    (folder / "small.weights").write_bytes(np.full(3, np.nan, np.float32).tobytes() + WEIGHTS.tobytes())
+    taken = {"more": [folder / "small.weights"]}
+    opened(manifest_of(with_external(folder, "small.weights", offset=12), **taken)).close()
+    path = with_external(folder, "small.weights", offset=8, length=WEIGHTS.nbytes)
+    assert "the weights 'weights' are not all numbers" in refused(manifest_of(path, **taken))
+
+
+@pytest.mark.parametrize(("offset", "length"), [(0, 500), (400, 100), (-4, 100), (0, -4)])
+def test_weights_beyond_the_end_of_their_file_are_refused(folder, offset, length):
+    (folder / "small.weights").write_bytes(WEIGHTS.tobytes())
+    path = with_external(folder, "small.weights", offset=offset, length=length)
+    said = refused(manifest_of(path, more=[folder / "small.weights"]))
+    assert f"its weights are {length} bytes from {offset} on of small.weights, which has 432" in said
