@@ -25,12 +25,9 @@ log = logging.getLogger(__name__)
 
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 Outputs = Mapping[str, NDArray[Any]]
-PACKAGES = {
-    "openvino": "openvino",
-    "onnxruntime": "onnxruntime",
-}  # of each runtime, the fastest on a CPU first
-ONLY_BUILT = ("tensorrt", "tensorrt_rtx")  # compiled for, never run
+# What each runtime reads, in the order in which `auto` tries them. A runtime is named as its package and its extra.
 READS = {"openvino": (".onnx", ".xml"), "onnxruntime": (".onnx",)}
+ONLY_BUILT = ("tensorrt", "tensorrt_rtx")  # compiled for, never run
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,7 @@ class Network(Protocol):
     device: str
     inputs: Mapping[str, Port]
     outputs: Mapping[str, Port]
-    most: (
-        int | None
-    )  # largest batch that runs as one; what is larger is split, and its parts run side by side
+    most: int | None  # largest batch that runs as one; the parts of a larger one run side by side
 
     def __call__(self, batch: NDArray[Any]) -> Outputs: ...
 
@@ -88,8 +83,8 @@ def chosen_runtime(model: Path, runtime: str = "auto") -> tuple[str, str]:
     """The runtime for a model's file, and why that one."""
     if runtime != "auto":
         return _named(model, runtime), "as named"
-    reading = [name for name in PACKAGES if model.suffix in READS[name]]
-    there = [name for name in reading if find_spec(PACKAGES[name])]
+    reading = [name for name, endings in READS.items() if model.suffix in endings]
+    there = [name for name in reading if find_spec(name)]
     if not there:
         raise InputError(f"{model}: nothing that reads it is installed; {_install(reading[0])}")
     return there[0], f"the first that is installed of {', '.join(reading)}"
@@ -98,13 +93,13 @@ def chosen_runtime(model: Path, runtime: str = "auto") -> tuple[str, str]:
 def _named(model: Path, runtime: str) -> str:
     if runtime in ONLY_BUILT:
         raise InputError(
-            f"runtime: {runtime} can be compiled for, not run yet; choose from auto, {', '.join(PACKAGES)}"
+            f"runtime: {runtime} can be compiled for, not run yet; choose from auto, {', '.join(READS)}"
         )
-    if runtime not in PACKAGES:
-        raise InputError(f"runtime: there is no {runtime!r}{closest(runtime, ['auto', *PACKAGES])}")
+    if runtime not in READS:
+        raise InputError(f"runtime: there is no {runtime!r}{closest(runtime, ['auto', *READS])}")
     if model.suffix not in READS[runtime]:
         raise InputError(f"{model}: {runtime} reads {', '.join(READS[runtime])} only; choose another runtime")
-    if not find_spec(PACKAGES[runtime]):
+    if not find_spec(runtime):
         raise InputError(f"runtime: {runtime} is not installed; {_install(runtime)}")
     return runtime
 

@@ -25,11 +25,8 @@ INSIDE = {
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
 }
-FLOATS: dict[int, np.dtype[Any]] = {
-    1: np.dtype("<f4"),
-    10: np.dtype("<f2"),
-    11: np.dtype("<f8"),
-}  # by TensorProto.data_type
+# by TensorProto.data_type
+FLOATS: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 10: np.dtype("<f2"), 11: np.dtype("<f8")}
 DATA_TYPE, FLOAT_DATA, NAME, RAW_DATA, DOUBLE_DATA, EXTERNAL_DATA = 2, 4, 8, 9, 10, 13
 VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5  # how a field is written
 LONGEST_VARINT = 10

@@ -14,10 +14,10 @@ from networks import INPUT, REAL, WEIGHTS, manifest_of, means, network, real, wr
 
 from configs.build import InputError
 from engines._manifest import Range
-from engines._network import PACKAGES, READS, opened
+from engines._network import READS, opened
 
 ROOT = Path(__file__).parents[3]
-ALL = pytest.mark.parametrize("runtime", PACKAGES)
+ALL = pytest.mark.parametrize("runtime", READS)
 
 
 def pictures(count, seed=1, shape=(3, 8, 8)):
@@ -242,7 +242,7 @@ def test_all_give_the_same_for_a_real_network(recordings, monkeypatch, name):
     monkeypatch.setenv("SIGHTLINE_MODELS", str(recordings / "models"))
     batch = pictures(3, shape=REAL[name].shape)
     given = {}
-    for runtime in [runtime for runtime in PACKAGES if ".onnx" in READS[runtime]]:
+    for runtime in [runtime for runtime in READS if ".onnx" in READS[runtime]]:
         made = opened(real(recordings, name), runtime)
         assert made.most == 1
         given[runtime] = made(batch)
