@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
@@ -27,7 +28,7 @@ def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Pa
         raise InputError(f"{model}: is no OpenVINO IR, it does not begin with <net; fetch it again")
     if precision != "fp32":
         raise InputError(f"{model}: openvino runs fp32 only as yet, got {precision}")
-    core = _library().Core()
+    core = _core()
     recipe = _recipe(core, manifest, precision)
     engine = kept(recipe)
     compiled = (
@@ -40,6 +41,15 @@ def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Pa
     if engine is None:
         keep(recipe, compiled.export_model().getvalue())
     return network
+
+
+@cache
+def _core() -> Any:
+    """The only one of this process. Each takes a signal stack for its thread when it first compiles, and gives it back
+    when it goes: of two that go in the order in which they came, the thread is left with one that is no more, and the
+    next Ctrl-C is a segmentation fault.
+    """
+    return _library().Core()
 
 
 def _library() -> Any:

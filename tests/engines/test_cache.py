@@ -15,6 +15,7 @@ from networks import manifest_of, network, written
 from configs.build import InputError
 from engines._cache import Recipe, keep, kept, recipes
 from engines._network import opened
+from engines.runtimes.openvino import _core
 
 ROOT = Path(__file__).parents[2]
 ENGINE = bytes(range(256)) * 8
@@ -235,9 +236,7 @@ def test_what_was_kept_is_what_runs(home, caplog):
     opened(made, "openvino").close()
     recipe = recipes("small")[0]
     first = recipe.path.read_bytes()
-    import openvino
-
-    core = openvino.Core()
+    core = _core()
     keep(recipe, core.compile_model(core.read_model(other), "CPU").export_model().getvalue())
     strange = opened(made, "openvino")
     assert strange(batch)["means"][0, 0] > 20

@@ -237,6 +237,33 @@ def test_reports_nothing_to_its_makers(tmp_path, runtime):
     assert written_by <= {(".cache", "sightline", "engines"), (".local", "state", "sightline")}
 
 
+STOPPED = """
+import os, signal, sys
+from pathlib import Path
+from networks import manifest_of
+from engines._network import opened
+made = manifest_of(Path(sys.argv[1]))
+open_ones = [opened(made, sys.argv[2]) for _ in range(4)]
+for _ in range(4):
+    open_ones.pop(0).close()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@ALL
+def test_ctrl_c_is_heard_when_networks_have_come_and_gone(tmp_path, runtime):
+    """OpenVINO's cores put the place where a signal is handled out of order."""
+    model = written(tmp_path)
+    environment = {**os.environ, "SIGHTLINE_MODELS": str(tmp_path), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, str(model), runtime], env=environment, capture_output=True
+    )
+    assert (done.returncode, done.stdout) == (0, b"stopped\n")
+
+
 @pytest.mark.parametrize("name", [name for name in REAL if name.endswith(".onnx")])
 def test_all_give_the_same_for_a_real_network(recordings, monkeypatch, name):
     monkeypatch.setenv("SIGHTLINE_MODELS", str(recordings / "models"))
