@@ -1,0 +1,55 @@
+"""Crops in one batch, and batches in the order and the range that a network asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines._manifest import CHANNELS, Input
+from engines._pictures import readable
+
+
+def resized(
+    pictures: Sequence[NDArray[Any]], size_px: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Pictures, each stretched to `size_px` (height, width): (n, height, width, 3), and which of them have pixels.
+    One without is black.
+    """
+    height, width = size_px
+    batch = np.zeros((len(pictures), height, width, 3), np.uint8)
+    for page, picture in zip(batch, pictures, strict=True):
+        if picture.size:
+            small = cv2.resize(readable(picture), (width, height), interpolation=cv2.INTER_LINEAR)
+            page[:] = small if small.ndim == 3 else small[..., None]
+    return batch, np.array([picture.size > 0 for picture in pictures], bool)
+
+
+def cut(picture: NDArray[Any], boxes: NDArray[np.float32]) -> list[NDArray[Any]]:
+    """What of the picture lies in each box (n, 4), left top right bottom in pixels: views, which may be empty."""
+    height, width = picture.shape[:2]
+    whole = np.concatenate([np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])], axis=1)
+    inside = np.clip(np.nan_to_num(whole), 0, [width, height] * 2).astype(int).tolist()
+    return [picture[top:bottom, left:right] for left, top, right, bottom in inside]
+
+
+def ordered(batch: NDArray[np.uint8], wanted: Input) -> NDArray[np.float32]:
+    """A batch (n, height, width, 3) of RGB as a network wants it: its layout, its colours, its range."""
+    n, height, width, _ = batch.shape
+    strip: NDArray[Any] = batch.reshape(n * height, width, 3)  # one tall picture
+    if not n:
+        return np.empty((0, *wanted.shape), np.float32)
+    if wanted.color != "rgb":
+        strip = cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY if wanted.color == "grey" else cv2.COLOR_RGB2BGR)
+    pages = strip.reshape(n, height, width, CHANNELS[wanted.color])
+    if wanted.layout == "NCHW":
+        pages = pages.transpose(0, 3, 1, 2)
+    values = pages.astype(np.float32, order="C")
+    if set(wanted.range.mean) != {0.0} or set(wanted.range.scale) != {1.0}:
+        places = (-1, 1, 1) if wanted.layout == "NCHW" else (-1,)
+        values -= np.array(wanted.range.mean, np.float32).reshape(places)
+        values /= np.array(wanted.range.scale, np.float32).reshape(places)
+    return values

@@ -1,0 +1,111 @@
+"""Vectors of crops by a real network: of length 1, the same whatever they are batched with, and of use."""
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+
+from configs.build import InputError, build
+from engines._resized import cut
+from engines.embedder import Embedder
+from engines.evaluate.mot import read_mot
+
+pytest_plugins = ["known_models"]
+RETAIL = "person_reidentification_retail_0248"
+GROWN = 768 / 480  # the truth of PETS is in pixels of a larger picture
+
+
+@pytest.fixture(scope="module")
+def embedder(models):
+    made = build("engines/embedder", {"model": RETAIL}, "graph.embed.embedder", object)
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def people(recordings):
+    """Crops of PETS, one a second and person, of those that nobody covers, and who each is."""
+    rows = read_mot(recordings / "pets2009/derived_S2L1_gt_mot_visible_1_265.txt")
+    video = cv2.VideoCapture(str(recordings / "pets2009/S2L1_View001_480x360_vtest.mp4"))
+    crops, ids = [], []
+    for frame in range(1, 266):
+        picture = video.read()[1][:, :, ::-1]
+        now = rows.frames == frame
+        if frame % 10 == 1:
+            crops += cut(picture, rows.corners[now].astype(np.float32) / GROWN)
+            ids += rows.ids[now].tolist()
+    return crops, np.array(ids)
+
+
+def test_gives_vectors_of_length_1_and_says_what_made_them(embedder, people):
+    vectors = embedder(people[0][:5])
+    assert (vectors.shape, vectors.dtype) == ((5, 256), np.float32)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
+    assert embedder.model_id == f"{RETAIL}.43891ce6"
+
+
+def test_gives_what_the_network_says_of_the_crop_in_blue_green_red(embedder, people, recordings):
+    session = onnxruntime.InferenceSession(recordings / "models/person-reidentification-retail-0248.onnx")
+    crop = people[0][0]
+    page = cv2.resize(np.ascontiguousarray(crop), (128, 256))[None].astype(np.float32)
+    right, wrong = (session.run(None, {"inputs:0": given})[0][0] for given in (page[..., ::-1].copy(), page))
+    (vector,) = embedder([crop])
+    assert vector @ right / np.linalg.norm(right) == pytest.approx(1.0, abs=1e-5)
+    assert vector @ wrong / np.linalg.norm(wrong) < 0.999
+
+
+def test_a_crop_gives_the_same_whatever_it_is_batched_with(embedder, people):
+    crops = [
+        people[0][0],
+        people[0][0][:0],
+        people[0][1][::-1, ::2],
+        people[0][2][:1, :1],
+        people[0][3][..., 0],
+    ]
+    together = embedder(crops)
+    assert np.array_equal(together, np.concatenate([embedder([crop]) for crop in crops]))
+    assert not together[1].any()
+    assert np.linalg.norm(together[[0, 2, 3, 4]], axis=1) == pytest.approx(np.ones(4), abs=1e-5)
+
+
+def test_of_no_crops_or_only_empty_ones_no_network_is_asked(embedder, people):
+    assert embedder([]).shape == (0, 256)
+    assert not embedder([people[0][0][:, :0]] * 2).any()
+
+
+def test_what_is_no_picture_is_refused(embedder):
+    with pytest.raises(ValueError, match=r"^a picture is uint8 .*, got float32 \(8, 4, 3\)$"):
+        embedder([np.zeros((8, 4, 3), np.float32)])
+
+
+def test_tells_people_of_pets_apart(embedder, people):
+    """Of two pairs of crops, how often the one of one person is more alike: ties none."""
+    crops, ids = people
+    vectors = embedder(crops)
+    alike, same = vectors @ vectors.T, ids[:, None] == ids
+    pairs = np.triu(np.ones_like(same), 1)
+    yes, no = np.sort(alike[pairs & same]), np.sort(alike[pairs & ~same])
+    assert len(yes) > 500
+    assert np.searchsorted(no, yes).mean() / len(no) >= 0.9
+
+
+def test_must_be_open():
+    with pytest.raises(RuntimeError, match="is not open: call open"):
+        Embedder(RETAIL)([np.zeros((4, 4, 3), np.uint8)])
+
+
+def test_a_network_that_gives_something_else_is_said_in_one_line(embedder, monkeypatch):
+    class Shorter:
+        inputs = {"in": np.zeros(0, np.float32)}
+
+        def __call__(self, batch):
+            return {"out": np.ones((len(batch), 128), np.float32)}
+
+        def close(self):
+            pass
+
+    other = Embedder(RETAIL)
+    other._network = Shorter()
+    with pytest.raises(InputError, match=f"^{RETAIL}: must give vectors of 256, gives 128 numbers$"):
+        other([np.zeros((4, 4, 3), np.uint8)])
