@@ -25,10 +25,10 @@ format: $(VENV)/.dev ## put the code into the common form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-judges: .venv-judges/.done
+judges: .venv-judges/.done .venv-judges-detectors/.done .venv-judges-yolo/.done
 
 clean: ## remove what make made
-	rm -rf $(VENV) .venv-judges var
+	rm -rf $(VENV) .venv-judges .venv-judges-detectors .venv-judges-yolo var
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
@@ -45,4 +45,10 @@ $(VENV)/.dev: $(VENV)/.core
 .venv-judges/.done: tests/judges/requirements.txt | $(BIN)/uv
 	$(BIN)/uv venv -q --clear -p $(BIN)/python .venv-judges
 	$(BIN)/uv pip install -q -p .venv-judges/bin/python -r tests/judges/requirements.txt
+	touch $@
+
+# their lists are whole: what they ask for would bring several builds of OpenCV into one place
+.venv-judges-%/.done: tests/judges/%.txt | $(BIN)/uv
+	$(BIN)/uv venv -q --clear -p $(BIN)/python .venv-judges-$*
+	$(BIN)/uv pip install -q --no-deps -p .venv-judges-$*/bin/python -r $<
 	touch $@

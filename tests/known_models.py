@@ -4,7 +4,7 @@ import cv2
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(scope="module")
 def models(recordings):
     """Weights are looked for among the recordings."""
     with pytest.MonkeyPatch.context() as patch:
@@ -13,7 +13,7 @@ def models(recordings):
 
 
 @pytest.fixture(scope="module")
-def pictures(recordings):
+def pictures(models, recordings):
     """Three streets and squares in RGB, 1080x1920, two of them with dozens of people."""
     paths = sorted((recordings / "mot17/mini_img").glob("*/000001.jpg"))
     return [cv2.imread(str(path))[:, :, ::-1] for path in paths]
