@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ class OverheadDepth:
     a person if what stands out is the size of a head, has nothing as high around it, and shoulders below it.
     """
 
+    reads: ClassVar[str] = "depth"
     min_height_m: float = 0.70
     max_height_m: float = 2.40
     cell_m: float = 0.04

@@ -54,6 +54,7 @@ OWN, BESIDE = (RATIO, RATIO, LIGHT), (RATIO_BESIDE, RATIO_BESIDE, LIGHT_BESIDE)
 class OverheadDescriptor:
     """Sizes from depth; colours too, where there is colour."""
 
+    reads: ClassVar[str] = "depth"
     model_id: ClassVar[str] = "overhead_descriptor.2"
 
     def __call__(

@@ -1,41 +1,79 @@
-"""Finds the people in each frame."""
+"""Finds the people in each frame, in whichever of its pictures the detector reads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from calibration.camera import Matrix, Point
 from calibration.standing import CELL_M
-from pipeline.messages import Boxes, DepthMap, Detections, FloorPoints, Frame, Metres, Scores, decoded
+from pipeline.messages import Boxes, Detections, FloorPoints, Frame, Metres, Scores, decoded
 from pipeline.stage import InputError, Stage
 
-Standing = tuple[Metres, Point, float]  # a map of heights, its lower corner and its cell, in metres
 Found = tuple[Boxes, Scores, FloorPoints, Metres]
 
 
 @dataclass
 class Detect(Stage[Frame, Detections]):
-    """Runs the detector on each frame's depth. A frame whose floor has not been found shows nobody."""
+    """Runs the detector. One that reads depth takes a frame's geometry too, and shows nobody until the floor has been
+    found; one that reads `color` or `infrared` takes the pictures of up to `max_batch` frames of one time at once,
+    and knows no floor.
+    """
 
-    detector: Callable[[DepthMap, float, Matrix, Point, Standing | None], Found]
+    detector: Callable[..., Any]
+    max_batch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.max_batch < 1:
+            raise ValueError(f"max_batch must be at least 1, got {self.max_batch}")
 
     def process(self, frame: Frame) -> Iterator[Detections]:
-        if frame.depth is None:
-            raise InputError(
-                f"{frame.camera_id}: frame {frame.index} has no depth; give this camera a depth stream"
-            )
+        yield from self.process_many([frame])[0]
+
+    def process_many(self, frames: Sequence[Frame]) -> Sequence[Iterable[Detections]]:
+        reads = getattr(self.detector, "reads", "depth")
+        if reads == "depth":
+            return [self._by_depth(frame) for frame in frames]
+        shown = [_decoded(frame, reads) for frame in frames]
+        found = self.detector([getattr(frame, reads) for frame in shown])
+        return [[_unplaced(frame, *one)] for frame, one in zip(shown, found, strict=True)]
+
+    def _by_depth(self, frame: Frame) -> Iterator[Detections]:
+        _require(frame, "depth")
         view = frame.view
         if view.world_from_camera is None:
             yield Detections(frame, *_nobody())
             return
-        depth = decoded(frame.depth)
+        seen = _decoded(frame, "depth")
         stands = view.standing
         standing = None if stands is None else (stands.known_m, stands.corner_m, CELL_M)
         geometry = (frame.depth_scale_m, view.world_from_pixel, view.pose.translation_m)
-        yield Detections(replace(frame, depth=depth), *self.detector(depth, *geometry, standing))
+        yield Detections(seen, *self.detector(seen.depth, *geometry, standing))
+
+
+def _decoded(frame: Frame, reads: str) -> Frame:
+    """The frame, with the picture that the detector reads in pixels: who comes later need not decode it again."""
+    _require(frame, reads)
+    pictures: dict[str, Any] = {reads: decoded(getattr(frame, reads))}
+    return replace(frame, **pictures)
+
+
+def _require(frame: Frame, reads: str) -> None:
+    if getattr(frame, reads) is None:
+        said = f"{frame.camera_id}: frame {frame.index} has no {reads}"
+        raise InputError(f"{said}; give this camera {_stream(reads)} stream")
+
+
+def _stream(reads: str) -> str:
+    return f"an {reads}" if reads == "infrared" else f"a {reads}"
+
+
+def _unplaced(frame: Frame, boxes: Boxes, scores: Scores) -> Detections:
+    """People of whom only the picture is known, and not where on the floor they stand."""
+    unknown = np.full((len(boxes), 3), np.nan, np.float32)
+    return Detections(frame, boxes, scores, unknown[:, :2], unknown[:, 2])
 
 
 def _nobody() -> Found:

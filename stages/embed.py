@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.messages import Crop, Embedding, Metres, Picture, Tracklet, Vector
+from pipeline.messages import Crop, Embedding, Tracklet, Vector
 from pipeline.stage import Stage
 
 Points = NDArray[
@@ -20,23 +20,31 @@ Vectors = NDArray[np.float32]  # (n, d)
 
 @dataclass
 class Embed(Stage[Tracklet, Embedding]):
-    """Runs the embedder on a tracklet's new crops. One that has none gets an empty vector."""
+    """Runs the embedder on a tracklet's new crops: on their depth, colour and heights, or on the colour alone of those
+    that have any. A tracklet without such crops gets an empty vector.
+    """
 
-    embedder: Callable[[Sequence[Picture | None], Sequence[Points | None], Metres], Vectors]
+    embedder: Callable[..., Vectors]
 
     def process(self, tracklet: Tracklet) -> Iterator[Embedding]:
         engine: Any = self.embedder
+        by_color = getattr(engine, "reads", "depth") == "color"
+        crops = [crop for crop in tracklet.crops if crop.color is not None or not by_color]
         vector = np.empty(0, np.float32)
-        if tracklet.crops:
-            crops = tracklet.crops
-            heights_m = np.array([crop.height_m for crop in crops], np.float32)
-            vectors = engine([crop.color for crop in crops], [_points(crop) for crop in crops], heights_m)
+        if crops:
+            vectors = engine([crop.color for crop in crops]) if by_color else self._by_depth(crops)
             vector = _mean(vectors, np.array([crop.quality for crop in crops], np.float32))
         yield Embedding(tracklet, vector, tracklet.modality, engine.model_id)
+
+    def _by_depth(self, crops: Sequence[Crop]) -> Vectors:
+        heights_m = np.array([crop.height_m for crop in crops], np.float32)
+        return self.embedder([crop.color for crop in crops], [_points(crop) for crop in crops], heights_m)
 
 
 def _mean(vectors: Vectors, weights: NDArray[np.float32]) -> Vector:
     total = (vectors * (weights[:, None] + 1e-3)).sum(axis=0)
+    if not total.any():  # no crop had pixels
+        return np.empty(0, np.float32)
     unit: Vector = (total / np.linalg.norm(total)).astype(np.float32)
     return unit
 

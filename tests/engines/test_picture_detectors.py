@@ -8,6 +8,7 @@ from engines.ssd import Ssd
 from engines.yolox import Yolox
 
 pytest_plugins = ["known_models"]
+pytestmark = pytest.mark.usefixtures("models")
 EVERY = pytest.mark.parametrize(
     ("engine", "model"), [("yolox", "yolox_nano"), ("ssd", "person_detection_retail_0013")]
 )

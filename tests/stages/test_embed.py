@@ -9,10 +9,13 @@ from clothed import ABOVE, BLACK, WHITE, Clothed, painted, points_of, seen_by
 from scenes import LENS, depth_of
 
 from calibration.camera import Pose, Registration, View
+from configs.build import build
 from engines.overhead_descriptor import OverheadDescriptor
+from pipeline.stage import Stage
 from stages._crops import crops_of
 from stages.embed import Embed
 
+pytest_plugins = ["known_models"]
 BESIDE_M = np.array([0.059, 0.0, 0.0])  # where the colour camera is, from depth's
 WIDE = replace(LENS, fx_px=300.0, fy_px=300.0)
 
@@ -97,3 +100,44 @@ def test_without_depth_an_embedder_gets_none():
 
     embedder.model_id = "any"
     assert of_crops(crop(np.zeros((6, 4, 3), np.uint8)), embedder=embedder).vector == pytest.approx([0.5] * 4)
+
+
+class Bright:
+    """Says of each picture how red, green and blue it is."""
+
+    reads, model_id = "color", "bright.1"
+
+    def __call__(self, pictures):
+        sums = np.array([one.reshape(-1, 3).sum(axis=0) for one in pictures], np.float32)
+        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+
+
+def flat(red, green, blue, size=(6, 4)):
+    return crop(np.full((*size, 3), (red, green, blue), np.uint8))
+
+
+def test_an_embedder_that_reads_colour_is_given_the_crops_that_have_any():
+    made = of_crops(flat(9, 0, 0), replace(flat(0, 9, 0), color=None), flat(9, 0, 0), embedder=Bright())
+    assert made.vector == pytest.approx([1, 0, 0])
+    assert made.model_id == "bright.1"
+
+
+def test_without_any_colour_or_any_pixel_the_vector_is_empty():
+    assert of_crops(replace(flat(0, 9, 0), color=None), embedder=Bright()).vector.shape == (0,)
+    assert of_crops(flat(0, 9, 0, (0, 4)), embedder=Bright()).vector.shape == (0,)
+    assert of_crops(flat(0, 9, 0, (0, 4)), flat(0, 9, 0), embedder=Bright()).vector == pytest.approx(
+        [0, 1, 0]
+    )
+
+
+def test_a_network_makes_one_vector_of_real_crops(models, pictures):
+    cuts = [crop(pictures[0][420:760, 1340:1500].copy()), crop(pictures[0][430:760, 1350:1490].copy())]
+    settings = {"embedder": {"engine": "embedder", "model": "person_reidentification_retail_0248"}}
+    stage = build("stages/embed", settings, "graph.embed", Stage)
+    stage.open()
+    both, one, other = (next(stage.process(tracklet(crops=few))) for few in (cuts, cuts[:1], cuts[1:]))
+    stage.close()
+    assert both.vector.shape == (256,)
+    assert np.linalg.norm(both.vector) == pytest.approx(1.0, abs=1e-5)
+    assert both.model_id == "person_reidentification_retail_0248.43891ce6"
+    assert both.vector @ one.vector > one.vector @ other.vector > 0.5
