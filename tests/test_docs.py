@@ -15,8 +15,12 @@ from every_stage import every_source, every_stage
 
 import run
 from calibration.site import SiteCamera
+from engines.embedder import Embedder
 from engines.overhead_depth import OverheadDepth
 from engines.overhead_descriptor import OverheadDescriptor
+from engines.ssd import Ssd
+from engines.yolo import Yolo
+from engines.yolox import Yolox
 from pipeline.admission import Admission
 from pipeline.publish.log import Log
 from pipeline.schema import event_schemas
@@ -87,13 +91,31 @@ def test_links_to_files_lead_somewhere(page):
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+def test_the_examples_of_one_engine_alone_run(recordings, clone):
+    """One detector on a picture, one embedder on two."""
+    page = (clone / "docs" / "models.md").read_text()
+    for fence in FENCE.finditer(page):
+        if fence["language"] == "python":
+            (clone / FILE.match(fence["text"])["name"]).write_text(fence["text"])
+    picture = sorted((recordings / "mot17/mini_img").glob("*/000001.jpg"))[0]
+    asked = {"detect_people.py": r"10 \[", "compare_people.py": r"(1\.0|0\.99999)"}
+    environment = {**os.environ, "SIGHTLINE_MODELS": str(recordings / "models")}
+    for name, answer in asked.items():
+        command = [sys.executable, name, picture, picture]
+        done = subprocess.run(
+            command, cwd=clone, env=environment, capture_output=True, text=True, check=False
+        )
+        assert re.match(answer, done.stdout), done.stderr
+
+
 def settings_of(part):
     return {f.name for f in fields(part) if f.init} - {"camera_id", "site"}
 
 
-@pytest.mark.parametrize(
-    "part", [*every_stage(), *every_source(), OverheadDepth, OverheadDescriptor, Log, Admission, SiteCamera]
-)
+ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Embedder]
+
+
+@pytest.mark.parametrize("part", [*every_stage(), *every_source(), *ENGINES, Log, Admission, SiteCamera])
 def test_every_setting_is_in_the_manual(part):
     manual = "".join(page.read_text() for page in PAGES)
     assert {name for name in settings_of(part) if not re.search(rf"\b{name}\b", manual)} == set()
