@@ -61,8 +61,6 @@ class PictureDetector(ABC):
             raise RuntimeError(
                 f"{type(self).__name__} is not open: call open() first, and close() at the end"
             )
-        if not pictures:
-            return []
         batch, placed = self._fitted(pictures)
         (port,) = self._network.inputs.values()
         outputs = self._network(ordered(batch, self.manifest.input).astype(port.dtype, copy=False))

@@ -13,7 +13,7 @@ DARKEST, BRIGHTEST = 1.0, 99.0  # percentiles of Y16 that become black and white
 
 
 def readable(picture: NDArray[Any]) -> NDArray[np.uint8]:
-    """The picture in 8 bits, (h, w, 3) or (h, w), its rows one after the other in memory. Y16 is stretched."""
+    """The picture in 8 bits, (h, w, 3) or (h, w). Y16 is stretched."""
     if picture.ndim == 2 and picture.dtype == np.uint16:
         return stretched(picture)
     if picture.dtype != np.uint8 or not (picture.ndim == 2 or picture.ndim == 3 and picture.shape[2] == 3):
@@ -21,7 +21,7 @@ def readable(picture: NDArray[Any]) -> NDArray[np.uint8]:
             "a picture is uint8 (height, width, 3) or (height, width), or uint16 (height, width), "
             f"got {picture.dtype} {picture.shape}"
         )
-    return np.ascontiguousarray(picture)
+    return picture
 
 
 def stretched(picture: NDArray[np.uint16]) -> NDArray[np.uint8]:

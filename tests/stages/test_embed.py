@@ -122,6 +122,11 @@ def test_an_embedder_that_reads_colour_is_given_the_crops_that_have_any():
     assert made.model_id == "bright.1"
 
 
+def test_an_embedder_that_reads_depth_is_given_those_that_have_none_too():
+    dark = replace(crop_of(Clothed()), color=None)
+    assert np.linalg.norm(of_crops(dark).vector) == pytest.approx(1.0, abs=1e-5)
+
+
 def test_without_any_colour_or_any_pixel_the_vector_is_empty():
     assert of_crops(replace(flat(0, 9, 0), color=None), embedder=Bright()).vector.shape == (0,)
     assert of_crops(flat(0, 9, 0, (0, 4)), embedder=Bright()).vector.shape == (0,)
