@@ -44,12 +44,13 @@ def letterboxed(
     """Every picture, as large as fits, in an input of `size_px` (height, width): (n, height, width, 3), and where
     each lies: at the upper left, or in the middle. One without pixels gives an input that is all fill.
     """
+    pictures = [readable(picture) for picture in pictures]
     batch = np.full((len(pictures), *size_px, 3), fill, np.uint8)
     placed = [_place(picture.shape, size_px, place) for picture in pictures]
     for page, picture, where in zip(batch, pictures, placed, strict=True):
         width, height = _fitted(where, place)
         if picture.size:
-            small = cv2.resize(readable(picture), (width, height), interpolation=cv2.INTER_LINEAR)
+            small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
             part = page[where.top_px : where.top_px + height, where.left_px : where.left_px + width]
             part[:] = small if small.ndim == 3 else small[..., None]
     return batch, placed
@@ -59,6 +60,7 @@ def stretched_over(
     pictures: Sequence[NDArray[Any]], size_px: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], list[Placed]]:
     """Every picture stretched over the whole of an input of `size_px` (height, width), and where each lies."""
+    pictures = [readable(picture) for picture in pictures]
     sizes = [(max(1, picture.shape[1]), max(1, picture.shape[0])) for picture in pictures]
     placed = [Placed(*size, (size_px[1] / size[0], size_px[0] / size[1])) for size in sizes]
     return resized(pictures, size_px)[0], placed

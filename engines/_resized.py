@@ -19,11 +19,12 @@ def resized(
     """Pictures, each stretched to `size_px` (height, width): (n, height, width, 3), and which of them have pixels.
     One without is black.
     """
+    pictures = [readable(picture) for picture in pictures]
     height, width = size_px
     batch = np.zeros((len(pictures), height, width, 3), np.uint8)
     for page, picture in zip(batch, pictures, strict=True):
         if picture.size:
-            small = cv2.resize(readable(picture), (width, height), interpolation=cv2.INTER_LINEAR)
+            small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
             page[:] = small if small.ndim == 3 else small[..., None]
     return batch, np.array([picture.size > 0 for picture in pictures], bool)
 

@@ -75,8 +75,10 @@ def test_with_a_higher_least_score_fewer_are_found(opened, pictures, engine, mod
 
 @EVERY
 def test_what_is_no_picture_is_refused(opened, engine, model):
-    with pytest.raises(ValueError, match=r"^a picture is uint8 .*, got float64 \(4, 4, 3\)$"):
-        opened(engine, model)([np.zeros((4, 4, 3))])
+    detector = opened(engine, model)
+    for shape, said in (((4, 4, 3), r"\(4, 4, 3\)"), ((0,), r"\(0,\)")):
+        with pytest.raises(ValueError, match=f"^a picture is uint8 .*, got float64 {said}$"):
+            detector([np.zeros(shape)])
 
 
 @EVERY
