@@ -242,6 +242,7 @@ import os, signal, sys
 from pathlib import Path
 from networks import manifest_of
 from engines._network import opened
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it from birth
 made = manifest_of(Path(sys.argv[1]))
 open_ones = [opened(made, sys.argv[2]) for _ in range(4)]
 for _ in range(4):
