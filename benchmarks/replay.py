@@ -108,7 +108,7 @@ def compare(folder: Path, minutes: float) -> None:
     took: dict[str, list[dict[str, Any]]] = {name: [] for name in (SDK, OWN, WITHIN, MEMORY)}
     for turn in range(ROUNDS + 1):
         for name, results in took.items():
-            result = apart(name, folder, 20 * LOOP_S / 60)
+            result = apart(name, folder, 60 * LOOP_S / 60)
             if turn:  # the first one fills caches
                 results.append(result)
     out.print(speeds(took))

@@ -96,7 +96,9 @@ class Floor(Stage[Detections, Tracks]):
         self._expect(passed_s)
         known, found = self._matched(detections)
         self._see(known, detections[found], passed_s)
-        new = self._new(detections, np.setdiff1d(np.arange(len(detections)), found))
+        free = np.ones(len(detections), bool)
+        free[found] = False
+        new = self._new(detections, np.flatnonzero(free))
         known = np.concatenate([known, len(self._people.ids) + np.arange(len(new))])
         self._begin(detections[new])
         steady = ~self._flickers()[known]
@@ -119,7 +121,8 @@ class Floor(Stage[Detections, Tracks]):
         people.steadiness = people.steadiness * np.exp(-passed_s / STEADY_S)
         young = people.seen_ns - people.born_ns < YOUNG_S * 1e9
         patience_ns = np.where(young, YOUNG_MISSED_S, self.max_missed_s) * 1e9
-        self._people = people[self._now_ns - people.seen_ns <= patience_ns]
+        stays = self._now_ns - people.seen_ns <= patience_ns
+        self._people = people if stays.all() else people[stays]
 
     def _matched(self, detections: Detections) -> tuple[Rows, Rows]:
         """Rows of people, and of the detections that are theirs."""
