@@ -70,7 +70,7 @@ def main(  # noqa: PLR0913
     speed: Annotated[float, typer.Option(help="Times real time; 0: full speed.", min=0, metavar="N")] = 0.0,
     positions: Annotated[bool, Flag("--positions", help="Log every position, for eval.")] = False,
     picture: Annotated[bool, Flag("--picture", help="Draw a picture, of real people too.")] = False,
-    executor: Annotated[str, typer.Option(help="Else what suits.", metavar="NAME")] = "",
+    executor: Annotated[str, typer.Option(help="threads, processes or inline; else what suits.")] = "",
     people: People = 12,
     seconds: Seconds = 120.0,
     fps: Fps = 10.0,

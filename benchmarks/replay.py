@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from statistics import median
@@ -43,6 +44,7 @@ ROUNDS = 3
 LOOP_S = 2.0
 OWN = "the whole graph, start to exit"
 WITHIN = "the whole graph, once it is loaded"
+THREADS = "the same, in threads of one process"
 MEMORY = f"the whole graph, {LOOP_S:g} s looped in memory"
 SDK = "the SDK's playback, nothing else done"
 Given = Frame | Heartbeat | Reset | SystemEvent
@@ -105,7 +107,7 @@ def compare(folder: Path, minutes: float) -> None:
     """All tables of one folder of recordings."""
     out = Console(width=110, highlight=False)
     out.print(said_of(folder))
-    took: dict[str, list[dict[str, Any]]] = {name: [] for name in (SDK, OWN, WITHIN, MEMORY)}
+    took: dict[str, list[dict[str, Any]]] = {name: [] for name in (SDK, OWN, WITHIN, THREADS, MEMORY)}
     for turn in range(ROUNDS + 1):
         for name, results in took.items():
             result = apart(name, folder, 60 * LOOP_S / 60)
@@ -157,10 +159,10 @@ def apart(name: str, folder: Path, minutes: float) -> dict[str, Any]:
     return {"whole_s": whole_s, "peak_mib": usage.ru_maxrss / 1024, **json.loads(said.splitlines()[-1])}
 
 
-def by_graph(folder: Path, _: float) -> dict[str, Any]:
+def by_graph(folder: Path, _: float, executor: str = "") -> dict[str, Any]:
     """The replay as `run.py --replay` makes it."""
     with TemporaryDirectory() as out:
-        session = Session(GraphFile.read(MAIN), Choices(replay=folder), Path(out) / "run")
+        session = Session(GraphFile.read(MAIN), Choices(replay=folder, executor=executor), Path(out) / "run")
         return {**conducted(session), "captured_s": captured_s(session)}
 
 
@@ -274,7 +276,13 @@ def by_sdk(folder: Path, _: float) -> dict[str, Any]:
     return {"seconds": seconds, "frames": sum(counts), "captured_s": max(counts) / float(CROWD["fps"])}
 
 
-WAYS = {SDK: by_sdk, OWN: by_graph, WITHIN: by_graph, MEMORY: from_memory}
+WAYS = {
+    SDK: by_sdk,
+    OWN: by_graph,
+    WITHIN: by_graph,
+    THREADS: partial(by_graph, executor="threads"),
+    MEMORY: from_memory,
+}
 
 
 def speeds(took: dict[str, list[dict[str, Any]]]) -> Table:

@@ -40,7 +40,7 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: tuple[int, int]  # height, width in px
     color: Literal["rgb", "bgr", "grey"]
     range: Range = Range()
-    letterbox: int | None = None  # what fills the right and the bottom, 0 to 255; none: stretched to the size
+    letterbox: int | None = None  # what fills the rest, 0 to 255; none: stretched to the size
 
     @property
     def shape(self) -> tuple[int, int, int]:

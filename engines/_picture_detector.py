@@ -1,4 +1,4 @@
-"""What detectors on pictures have in common: a model that is opened and closed, batches in, people of each picture out.
+"""What detectors on pictures have in common: pictures in a batch, people of each out.
 
 It knows nothing of how a network's numbers become boxes.
 """
@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import InputError
-from engines._letterbox import Placed
-from engines._manifest import Manifest
-from engines._network import Network, Outputs, Precision, opened
-from engines._resized import ordered
+from engines._letterbox import Place, Placed, letterboxed, stretched_over
+from engines._model import Model
+from engines._network import Outputs
 
 Array = NDArray[np.float32]
 Found = tuple[
@@ -26,50 +25,32 @@ Found = tuple[
 
 
 @dataclass
-class PictureDetector(ABC):
-    """Runs a model by name. Until `open` nothing of it but its manifest is looked at."""
+class PictureDetector(Model, ABC):
+    """Persons in pictures. A subclass reads the network's numbers."""
 
-    model: str
-    runtime: str = "auto"
-    precision: Precision = "fp32"
+    place: ClassVar[Place] = "corner"  # of a picture in an input whose aspect is another
     reads: Literal["color", "infrared"] = "color"  # which of a frame's pictures it is shown
     min_score: float = 0.3
-    manifest: Manifest = field(init=False, repr=False)
-    _network: Network | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("min_score", "max_overlap"):
             if not 0 <= getattr(self, name, 0) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}")
 
-    def open(self) -> None:
-        """Read the weights and make ready; raises InputError where that cannot be."""
-        self.close()
-        self._network = opened(self.manifest, self.runtime, self.precision)
-
-    def close(self) -> None:
-        """Give back what `open` took."""
-        network, self._network = self._network, None
-        if network is not None:
-            network.close()
-
     def __call__(self, pictures: Sequence[NDArray[Any]]) -> list[Found]:
         """The people in each picture, best score first: RGB (h, w, 3) uint8, or infrared (h, w) uint8 or uint16, of
         any sizes. One without pixels shows nobody.
         """
-        if self._network is None:
-            raise RuntimeError(
-                f"{type(self).__name__} is not open: call open() first, and close() at the end"
-            )
         batch, placed = self._fitted(pictures)
-        (port,) = self._network.inputs.values()
-        outputs = self._network(ordered(batch, self.manifest.input).astype(port.dtype, copy=False))
-        rows = self._rows(outputs)
+        rows = self._rows(self._run(batch))
         return [_seen(*self._found(of_one, where)) for of_one, where in zip(rows, placed, strict=True)]
 
-    @abstractmethod
     def _fitted(self, pictures: Sequence[NDArray[Any]]) -> tuple[NDArray[np.uint8], list[Placed]]:
         """Pictures in the network's size, (n, height, width, 3), and where each lies there."""
+        wanted = self.manifest.input
+        if wanted.letterbox is None:
+            return stretched_over(pictures, wanted.size)
+        return letterboxed(pictures, wanted.size, wanted.letterbox, self.place)
 
     @abstractmethod
     def _rows(self, outputs: Outputs) -> NDArray[Any]:

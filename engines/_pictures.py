@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8] | NDArray[np.uint16]  # (h, w, 3) RGB uint8, or (h, w) Y8 or Y16
 SAMPLES = 20_000  # pixels that say how bright a picture is as well as all do
 DARKEST, BRIGHTEST = 1.0, 99.0  # percentiles of Y16 that become black and white
 

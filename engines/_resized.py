@@ -29,14 +29,6 @@ def resized(
     return batch, np.array([picture.size > 0 for picture in pictures], bool)
 
 
-def cut(picture: NDArray[Any], boxes: NDArray[np.float32]) -> list[NDArray[Any]]:
-    """What of the picture lies in each box (n, 4), left top right bottom in pixels: views, which may be empty."""
-    height, width = picture.shape[:2]
-    whole = np.concatenate([np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])], axis=1)
-    inside = np.clip(np.nan_to_num(whole), 0, [width, height] * 2).astype(int).tolist()
-    return [picture[top:bottom, left:right] for left, top, right, bottom in inside]
-
-
 def ordered(batch: NDArray[np.uint8], wanted: Input) -> NDArray[np.float32]:
     """A batch (n, height, width, 3) of RGB as a network wants it: its layout, its colours, its range."""
     n, height, width, _ = batch.shape

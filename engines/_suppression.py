@@ -14,10 +14,9 @@ def kept_of(
     scores: NDArray[np.float32],
     min_score: float,
     max_overlap: float,
-    classes: NDArray[np.intp] | None = None,
 ) -> NDArray[np.intp]:
     """Rows to keep, best score first: of boxes (n, 4) left top right bottom, those that score `min_score` and overlap
-    no better one (of their class, where there are classes) by an IoU of more than `max_overlap`.
+    no better one by an IoU of more than `max_overlap`.
     A row that scores 0, or is not finite, is never kept.
     """
     good = np.flatnonzero((scores >= min_score) & np.isfinite(boxes).all(axis=1) & np.isfinite(scores))
@@ -26,9 +25,5 @@ def kept_of(
     sides: Any = boxes[good].astype(np.float64)
     sides[:, 2:] -= sides[:, :2]
     likely: Any = scores[good]
-    if classes is None:
-        kept = cv2.dnn.NMSBoxes(sides, likely, 0.0, max_overlap)
-    else:
-        kinds: Any = classes[good].astype(np.int32)
-        kept = cv2.dnn.NMSBoxesBatched(sides, likely, kinds, 0.0, max_overlap)
+    kept = cv2.dnn.NMSBoxes(sides, likely, 0.0, max_overlap)
     return np.asarray(good[np.asarray(kept, np.intp).ravel()], np.intp)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engines._letterbox import Placed, stretched_over
+from engines._letterbox import Placed
 from engines._model import model_of
 from engines._network import Outputs
 from engines._picture_detector import Found, PictureDetector, output_of
@@ -29,9 +28,6 @@ class Ssd(PictureDetector):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.manifest, self._output = model_of(self.model, "detect", "ssd", _Output)
-
-    def _fitted(self, pictures: Sequence[NDArray[Any]]) -> tuple[NDArray[np.uint8], list[Placed]]:
-        return stretched_over(pictures, self.manifest.input.size)
 
     def _rows(self, outputs: Outputs) -> NDArray[Any]:
         return output_of(outputs, (None, 1, None, 7), self.model)[:, 0]

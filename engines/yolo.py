@@ -4,15 +4,14 @@ gives each person once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engines._letterbox import Placed, letterboxed
+from engines._letterbox import Place, Placed
 from engines._model import model_of
 from engines._network import Outputs
 from engines._picture_detector import Found, PictureDetector, output_of
@@ -29,16 +28,13 @@ class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Yolo(PictureDetector):
     """Middle, size and a score for each class (4 + classes, n); end to end, box, score and class (n, 6)."""
 
+    place: ClassVar[Place] = "middle"
     max_overlap: float = 0.7  # IoU of two boxes above which they are one person; end to end it is not asked
     max_people: int = 300
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.manifest, self._output = model_of(self.model, "detect", "yolo", _Output)
-
-    def _fitted(self, pictures: Sequence[NDArray[Any]]) -> tuple[NDArray[np.uint8], list[Placed]]:
-        wanted = self.manifest.input
-        return letterboxed(pictures, wanted.size, wanted.letterbox or 0, "middle")
 
     def _rows(self, outputs: Outputs) -> NDArray[Any]:
         if self._output.is_end_to_end:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engines._letterbox import Placed, letterboxed
+from engines._letterbox import Placed
 from engines._model import model_of
 from engines._network import Outputs
 from engines._picture_detector import Found, PictureDetector, output_of
@@ -33,10 +32,6 @@ class Yolox(PictureDetector):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.manifest, self._output = model_of(self.model, "detect", "yolox", _Output)
-
-    def _fitted(self, pictures: Sequence[NDArray[Any]]) -> tuple[NDArray[np.uint8], list[Placed]]:
-        wanted = self.manifest.input
-        return letterboxed(pictures, wanted.size, wanted.letterbox or 0, "corner")
 
     def _rows(self, outputs: Outputs) -> NDArray[Any]:
         return output_of(outputs, (None, len(self._cells), 5 + self._output.classes), self.model)

@@ -160,8 +160,9 @@ class Collect(Stage[Tracks, Given]):
         now_ns, height_m = tracks.frame.captured_ns, float(tracks.heights_m[row])
         if np.isnan(height_m):
             return False
-        known_m, since_ns = self._heights.get(id) or (height_m, now_ns)
-        met_ns, other_ns = self._met.get(id) or (now_ns - int(MET_S * 1e9), 0)
+        before = self._heights.get(id), self._met.get(id)
+        known_m, since_ns = before[0] or (height_m, now_ns)
+        met_ns, other_ns = before[1] or (now_ns - int(MET_S * 1e9), 0)
         met_ns = now_ns if nearest_m < MET_M else met_ns
         is_other = abs(height_m - known_m) > self.other_height_m
         has_met = now_ns - since_ns > KNOWN_S * 1e9 and now_ns - met_ns < MET_S * 1e9
@@ -169,8 +170,10 @@ class Collect(Stage[Tracks, Given]):
             known_m = height_m
         may = has_met and is_other and nearest_m > PARTED_M
         other_ns = (other_ns or now_ns) if may else 0
-        self._heights.put(id, (known_m, since_ns))
-        self._met.put(id, (met_ns, other_ns))
+        if before[0] != (known_m, since_ns):
+            self._heights.put(id, (known_m, since_ns))
+        if before[1] != (met_ns, other_ns):
+            self._met.put(id, (met_ns, other_ns))
         return may and now_ns - other_ns >= OTHER_S * 1e9
 
     def _follows(self, id: int, before: Tracklet, begun: Tracklet) -> Iterator[Given]:

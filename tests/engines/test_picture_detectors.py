@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from configs.build import ConfigError, InputError, build
 from engines.ssd import Ssd
@@ -173,3 +174,15 @@ def test_what_is_no_number_is_nobody():
 def test_a_network_that_gives_something_else_is_said_in_one_line():
     with pytest.raises(InputError, match=r"^yolox_nano: must give one output .*, gives out \(1, 3549, 80\)$"):
         answered(Yolox("yolox_nano"), out=np.zeros((1, 3549, 80), np.float32))
+
+
+def test_the_manifest_decides_whether_a_picture_keeps_its_shape():
+    detector, picture = made("yolox", "yolox_nano"), np.full((100, 400, 3), 200, np.uint8)
+    (kept,), (there,) = detector._fitted([picture])
+    assert (kept == 114).all(axis=2).sum() == 416 * (416 - 104)
+    assert there.scale == (1.04, 1.04)
+    wanted = replace(detector.manifest.input, letterbox=None)
+    detector.manifest = replace(detector.manifest, input=wanted)
+    (kept,), (there,) = detector._fitted([picture])
+    assert (kept == 200).all()
+    assert there.scale == (1.04, 4.16)

@@ -5,7 +5,7 @@ import pytest
 
 from engines._manifest import Input, Range
 from engines._pictures import readable, stretched
-from engines._resized import cut, ordered, resized
+from engines._resized import ordered, resized
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (40, 30, 3), np.uint8)
 
@@ -61,24 +61,6 @@ def test_a_picture_that_is_not_in_one_piece_is_as_its_copy(of):
 def test_what_is_no_picture_is_refused_in_one_line(picture, said):
     with pytest.raises(ValueError, match=f"^a picture is uint8 .*, got {said}$"):
         resized([picture], (8, 4))
-
-
-@pytest.mark.parametrize(
-    ("box", "shape"),
-    [
-        ((2, 3, 10, 20), (17, 8, 3)),
-        ((2.4, 3.6, 9.2, 19.1), (17, 8, 3)),  # every pixel that it touches
-        ((-5, -5, 4, 6), (6, 4, 3)),
-        ((20, 30, 900, 900), (10, 10, 3)),
-        ((50, 50, 60, 60), (0, 0, 3)),
-        ((-20, -20, -10, -10), (0, 0, 3)),
-        ((8, 8, 4, 4), (0, 0, 3)),
-        ((np.nan, 0, 4, 4), (4, 4, 3)),
-    ],
-)
-def test_a_crop_is_what_of_the_picture_lies_in_the_box(box, shape):
-    (crop,) = cut(PICTURE, np.array([box], np.float32))
-    assert crop.shape == shape
 
 
 def test_channels_and_axes_are_in_the_order_asked_for():

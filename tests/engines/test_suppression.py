@@ -12,9 +12,8 @@ from engines.evaluate.similarity import box_similarity
 BOXES = np.array([[0, 0, 10, 10], [0, 0, 10, 8], [30, 30, 40, 40]], np.float32)
 
 
-def kept(scores, max_overlap=0.5, min_score=0.1, boxes=BOXES, classes=None):
-    scores = np.array(scores, np.float32)
-    return kept_of(boxes, scores, min_score, max_overlap, classes).tolist()
+def kept(scores, max_overlap=0.5, min_score=0.1, boxes=BOXES):
+    return kept_of(boxes, np.array(scores, np.float32), min_score, max_overlap).tolist()
 
 
 def test_the_better_of_two_that_overlap_is_kept_and_the_best_is_first():
@@ -28,11 +27,6 @@ def test_overlap_is_the_intersection_over_the_union(max_overlap, rows):
 
 def test_what_scores_too_little_is_left_out_and_hides_nobody():
     assert kept([0.3, 0.5, 0.6], min_score=0.5) == [2, 1]
-
-
-def test_boxes_of_different_classes_hide_one_another_not():
-    assert kept([0.9, 0.8, 0.7], classes=np.array([0, 1, 0])) == [0, 1, 2]
-    assert kept([0.9, 0.8, 0.7], classes=np.array([1, 1, 0])) == [0, 2]
 
 
 def test_a_score_of_0_is_nobody():
