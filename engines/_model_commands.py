@@ -22,6 +22,8 @@ HEADERS = ("model", "task", "weights", "compiled for", "licence")
 def models() -> None:
     """List the models that can be named: whether their weights are there, and what they are compiled for."""
     table = Table(*HEADERS, title="Models")
+    for column in table.columns:  # a name is there to be typed
+        column.overflow, column.no_wrap = "fold", column.header == HEADERS[0]
     for one in map(manifest, names()):
         table.add_row(one.name, one.task, _weights(one), _compiled(one) or "-", one.licence)
     Console(highlight=False).print(table)

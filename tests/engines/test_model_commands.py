@@ -83,3 +83,10 @@ def test_what_cannot_be_compiled_is_one_line(folder):
         said("compile", "smal")
     with pytest.raises(InputError, match="small: small.onnx not found in"):
         said("compile", "small")
+
+
+def test_a_long_name_is_whole_on_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    names = _manifest.models()
+    assert max(map(len, names)) > 30
+    assert [name for name in names if name not in said("models")] == []
