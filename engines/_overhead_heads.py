@@ -20,11 +20,15 @@ LIMB_M, LIMB_SHARE = 0.55, 0.78  # a hand reaches so far, and no higher than thi
 RAISED_M, RAISED_SHARE = 0.33, 0.86  # one that holds a telephone is nearer and higher
 BESIDE_M = 0.37  # no two heads are much nearer, one of them so much lower
 HEAD_LIKE = 0.5  # as round as a head
-WEAK = 0.45  # of their score have those who are like a limb: they may be somebody who is followed already
+BESIDE = 0.45  # of their score have those who are like a limb: they may be somebody who is followed already
+STANDING = 0.42  # and so much have those who are like furniture or a trolley
 LOOSE, ROUND = 0.35, 0.05  # and so much have those who are not round at all, unless they are higher than
 ELBOW_SHARE = 0.70  # an elbow (0.63 of stature, Drillis and Contini), and so no hand on a handle and no bag
 FAR_M = 0.50  # what is as high further off is no body's
 TALLER_M = 0.05
+CHEST_M, CHEST_BELOW_M = 0.22, 0.35  # shoulders, so far around a head's middle and below its crown
+SHOULDERS_BELOW_M, HEAD_WIDE_M = 0.20, 0.10  # what hides them: somebody's body up to there, or one's own head
+SHOULDERS_M2 = 0.04  # are taken to be there where they can't be seen
 DIRECTIONS = 16
 TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
 CROWN_M, EDGE_PX, EDGE_POINTS = 0.05, 6, 4  # as high as that at the edge, and it may go on beyond
@@ -60,10 +64,10 @@ def _free_drop(plan: Array, row: float, column: float, top: float, radius_cells:
 
 
 @kernel
-def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array:
+def heads_of(plan: Array, peaks: Labels, slopes: Labels, eye: Array, cell_m: float) -> Array:
     """Of every peak, rows (n, 6): row and column of its head's middle, its height, how like a person it is, 0 to
     1, how like one if somebody stands beside it, whose hand, bag or trolley it might be, and whether it is cut by
-    the edge of the picture, which `at_the_edge` fills in.
+    the edge of the picture, which `at_the_edge` fills in. `eye` is the camera's row, column and height.
     """
     rows, columns = plan.shape
     n, cell_m2 = len(peaks), cell_m * cell_m
@@ -87,6 +91,7 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array
         narrow_m, wide_m = _sides(sums[k], cell_m)
         free_drop = _free_drop(plan, row, column, tops[k], RING_M / cell_m)
         bulk = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
+        bulk = max(bulk, SHOULDERS_M2 * _ramp(_hidden_share(k, sums, tops, eye, cell_m), 0.3, 0.6))
         score = _ramp(area, 0.006, 0.014) * _ramp(area, 0.20, 0.15)
         score *= _ramp(narrow_m, 0.08, 0.12) * _ramp(wide_m, 0.70, 0.55) * _ramp(free_drop, 0.45, 0.75)
         score *= _ramp(bulk, 0.008, 0.022) * _ramp(bulk, 0.60, 0.42) * _ramp(far[k] * cell_m2, 0.35, 0.20)
@@ -94,6 +99,31 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, cell_m: float) -> Array
         out[k, 0], out[k, 1], out[k, 2], out[k, 3] = row, column, tops[k], score
         out[k, 4] = score * _roundness(area, narrow_m, wide_m, bulk)
     return out
+
+
+@kernel
+def _hidden_share(k: int, sums: Sums, tops: Array, eye: Array, cell_m: float) -> float:
+    """The share of directions in which the shoulders of a head are not to be seen: the head itself, or somebody
+    taller, is between them and the camera.
+    """
+    hidden = 0
+    for direction in range(DIRECTIONS):
+        angle = 2.0 * np.pi * direction / DIRECTIONS
+        row = sums[k, 1] / sums[k, 0] + CHEST_M / cell_m * np.sin(angle)
+        column = sums[k, 2] / sums[k, 0] + CHEST_M / cell_m * np.cos(angle)
+        height = tops[k] - CHEST_BELOW_M
+        to_row, to_column, up = eye[0] - row, eye[1] - column, eye[2] - height
+        for j in range(len(tops)):
+            if tops[j] < tops[k]:
+                continue
+            wide_m, top = (HEAD_WIDE_M, tops[j]) if j == k else (CHEST_M, tops[j] - SHOULDERS_BELOW_M)
+            r, c = sums[j, 1] / sums[j, 0] - row, sums[j, 2] / sums[j, 0] - column
+            along = (r * to_row + c * to_column) / max(to_row * to_row + to_column * to_column, 1e-9)
+            off_m = cell_m * np.sqrt((r - along * to_row) ** 2 + (c - along * to_column) ** 2)
+            if 0.0 < along < 1.0 and height + along * up <= top and off_m < wide_m:
+                hidden += 1
+                break
+    return hidden / DIRECTIONS
 
 
 @kernel
@@ -165,7 +195,7 @@ def at_the_edge(
             if j == k:
                 out[k, 5] = 1
                 if heads[k, 2] < HIP_M:
-                    out[k, 3:5] = np.minimum(out[k, 3:5], WEAK)
+                    out[k, 3:5] = np.minimum(out[k, 3:5], STANDING)
             elif away < (BESIDE_M if heads[k, 4] >= HEAD_LIKE else LIMB_M):
                 out[k, 3:5] = np.minimum(out[k, 3:5], DOUBTFUL)
     return out
@@ -191,7 +221,7 @@ def on_furniture(
                     highest = max(highest, np.float32(0) if np.isnan(standing_m[r, c]) else standing_m[r, c])
         is_round = heads[k, 4] >= HEAD_LIKE
         if highest > STANDS_M and heads[k, 2] < highest + ABOVE_M:
-            doubt = 0.0 if heads[k, 5] > 0 else WEAK if is_round else DOUBTFUL
+            doubt = 0.0 if heads[k, 5] > 0 else STANDING if is_round else DOUBTFUL
             out[k, 3:5] = np.minimum(out[k, 3:5], doubt)
         elif unknown > UNKNOWN_CELLS and heads[k, 2] < (BIN_M if is_round else LOW_M):
             out[k, 3:5] = np.minimum(out[k, 3:5], DOUBTFUL)
@@ -215,7 +245,7 @@ def kept_of(heads: Array, min_score: float, apart_m: float, cell_m: float) -> La
             if away < LIMB_M and heads[k, 2] < share * other[2]:
                 limb = heads[k, 4] * _ramp(away, RAISED_M - 0.03, BESIDE_M)
                 may_be_head = heads[k, 4] > ROUND or heads[k, 2] > ELBOW_SHARE * other[2]
-                score = min(score, max(limb, (WEAK if may_be_head else LOOSE) * heads[k, 3]))
+                score = min(score, max(limb, (BESIDE if may_be_head else LOOSE) * heads[k, 3]))
             if away < LIMB_M and other[3] <= DOUBTFUL:
                 score = min(score, DOUBTFUL)
         if alone and score >= min_score:

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines._overhead_heads import LIMB_M, LIMB_SHARE, ROUND, heads_of
+from engines._overhead_heads import LIMB_M, LIMB_SHARE, heads_of
 from engines._overhead_plan import Array, Labels, kernel, peaks_of
 
 STEP_M = 0.15  # neighbouring cells of one head differ by less
-SHARES = (0.76, 0.70)  # of the taller one's height: a head in a slope is clear of it at one of them
+SHARES = (0.78, 0.74, 0.70)  # of the taller one's height: a head in a slope is clear of it at one of them
 AROUND_M = 0.25  # of a head at the edge of somebody's reach, all of it and the body below
 NEAREST_M = 0.26  # between the middles of two heads, the one at the other's shoulder
 SAME_M, SAME_HEIGHT_M = 0.12, 0.10  # a peak and a ledge so near each other are one head
@@ -19,7 +19,7 @@ PEAK_SCORE = 0.3  # a peak that scores less may be in the place of a ledge
 
 
 def with_ledges(
-    plan: Array, heads: Array, slopes: Labels, water: tuple[float, float, float], cell_m: float
+    plan: Array, heads: Array, slopes: Labels, water: tuple[float, float, float], eye: Array, cell_m: float
 ) -> tuple[Array, Labels]:
     """The heads and slopes again, with the ledges beside a taller head. `water` is what `peaks_of` takes of heights
     and distances.
@@ -29,7 +29,7 @@ def with_ledges(
         peaks, terraces = peaks_of(_lower(plan, tall, share, cell_m), *water, STEP_M)
         if not len(peaks):
             break
-        found = heads_of(plan, peaks, terraces, cell_m)
+        found = heads_of(plan, peaks, terraces, eye, cell_m)
         heads, numbers = _with_new(heads, found, water[2], cell_m)
         if numbers.max() >= 0:
             number = numbers[terraces]
@@ -81,7 +81,7 @@ def _with_new(heads: Array, found: Array, apart_cells: float, cell_m: float) -> 
     out = np.concatenate((heads, found))
     n = len(heads)
     for k in range(len(found)):
-        if found[k, 3] < MIN_SCORE or found[k, 4] < ROUND:
+        if found[k, 3] < MIN_SCORE:
             continue
         is_beside, is_new = False, True
         for j in range(len(heads)):

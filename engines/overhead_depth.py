@@ -71,7 +71,9 @@ class OverheadDepth:
         points = np.concatenate([points, points_in_holes(depth, depth_scale_m, world_from_pixel, origin_m)])
         x_min, y_min, plan, cells = plan_of(points, self.cell_m, self.max_height_m)
         plan = without_spikes(smoothed(plan))
-        heads, slopes = self._heads(plan)
+        row, column = (origin_m[1] - y_min) / self.cell_m, (origin_m[0] - x_min) / self.cell_m
+        eye = np.array([row, column, origin_m[2]], np.float32)
+        heads, slopes = self._heads(plan, eye)
         if not len(heads):
             return _nobody()
         heads = at_the_edge(heads, points, cells, slopes, edges_of(depth), self.cell_m)
@@ -86,13 +88,15 @@ class OverheadDepth:
         heights_m = np.where(found[:, 5] > 0, np.float32(np.nan), found[:, 2])
         return boxes, found[:, 3].copy(), _middles(places_m, found[:, 2], origin_m), heights_m
 
-    def _heads(self, plan: Array) -> tuple[Array, Labels]:
+    def _heads(self, plan: Array, eye: Array) -> tuple[Array, Labels]:
         """What stands out of a plan or lies beside it on a ledge, and whose slope each cell is."""
         water = (0.5 * self.min_height_m, self.min_drop_m, self.min_apart_m / self.cell_m)
         peaks, slopes = peaks_of(plan, *water, np.inf)
         if not len(peaks):
             return np.empty((0, 6), np.float32), slopes
-        return with_ledges(plan, heads_of(plan, peaks, slopes, self.cell_m), slopes, water, self.cell_m)
+        return with_ledges(
+            plan, heads_of(plan, peaks, slopes, eye, self.cell_m), slopes, water, eye, self.cell_m
+        )
 
 
 def _middles(places_m: Array, heights_m: Array, origin_m: NDArray[np.float64]) -> Array:

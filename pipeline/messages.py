@@ -129,9 +129,11 @@ class Detections(_Rows):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks(_Rows):
-    """The people a tracker follows in one frame and saw in it; ids are unique within one camera."""
+    """The people a tracker follows in one frame, seen in it or hidden there for a moment; ids are unique within one
+    camera.
+    """
 
-    scores: Scores  # of the detection
+    scores: Scores  # of the detection; 0 of who is hidden, and only expected there
     track_scores: Scores  # how sure the tracker is of the track
     track_ids: Ids
     floor_m: FloorPoints  # filtered

@@ -80,6 +80,8 @@ class Collect(Stage[Tracks, Given]):
         hidden, nearest_m = covered(tracks.boxes), _nearest_m(tracks)
         for row, id in enumerate(tracks.track_ids.tolist()):
             known = self._open.get(id)
+            if not tracks.scores[row]:
+                continue  # hidden: nothing of them is seen
             if self._is_another(id, tracks, row, float(nearest_m[row])) and known and self._given.get(id):
                 begun = self._begun(tracks, row)
                 yield from self._follows(id, known, begun)
@@ -130,7 +132,7 @@ class Collect(Stage[Tracks, Given]):
     def _crops(self, tracks: Tracks) -> dict[int, Crop]:
         """Crops by track, of those that still need some, if it is time to look."""
         frame, ids = tracks.frame, tracks.track_ids.tolist()
-        whole = ~np.isnan(tracks.heights_m)
+        whole = ~np.isnan(tracks.heights_m) & (tracks.scores > 0)
         wanted = [
             n for n, id in enumerate(ids) if whole[n] and (self._given.get(id) or (0,))[0] < self.max_crops
         ]
@@ -210,6 +212,7 @@ class Collect(Stage[Tracks, Given]):
     def _positions(self, tracks: Tracks) -> Positions:
         frame = tracks.frame
         open = [self._open.get(id) for id in tracks.track_ids.tolist()]
+        tracks = tracks[np.array([tracklet is not None for tracklet in open], np.bool_)]
         return Positions(
             camera_id=frame.camera_id,
             frame_index=frame.index,

@@ -64,6 +64,21 @@ def test_a_child_at_somebodys_shoulder_is_somebody(x, y):
     assert_near(sorted(map(tuple, floor_m[scores >= 0.5].tolist())), [(0, 0), (x, y)])
 
 
+@pytest.mark.parametrize(
+    ("pitch_deg", "height_m", "ahead_m", "apart_m", "aside_m"),
+    [(20, 1.3, 1.0, 0.4, 0.0), (30, 1.2, 0.8, 0.4, 0.0), (40, 1.1, 0.8, 0.45, 0.15)],
+)
+def test_a_head_whose_shoulders_somebody_hides_may_be_somebody(
+    pitch_deg, height_m, ahead_m, apart_m, aside_m
+):
+    seen = view(3.0, pitch_deg, 0)
+    ray = (seen.world_from_pixel @ (LENS.cx_px, LENS.cy_px, 1))[:2]
+    ahead = ray / np.linalg.norm(ray)
+    child = (ahead_m + apart_m) * ahead + aside_m * np.array([-ahead[1], ahead[0]])
+    _, _, floor_m, heights_m = found(person(*(ahead_m * ahead)) + person(*child, height_m), seen)
+    assert_near(sorted(map(tuple, floor_m[heights_m < 1.5].tolist())), [tuple(child)], within_m=0.12)
+
+
 @pytest.mark.parametrize("x", [1.56, 1.60, 1.66])
 def test_what_is_cut_by_the_edge_and_no_higher_than_hips_begins_nobody(x):
     trolley = [Box((x, -0.2, 0.0), (x + 0.4, 0.2, 0.75)), Box((x, -0.08, 0.75), (x + 0.2, 0.08, 0.95))]

@@ -67,6 +67,18 @@ def test_a_crop_is_the_person_in_colour_and_depth():
     assert tracklet.modality == "rgbd"
 
 
+def test_who_is_hidden_has_a_position_and_gives_neither_a_crop_nor_a_sighting():
+    stage = Collect(max_gap_s=0.5)
+    given(stage, *[[MIDDLE]] * 10)
+    for i in range(10, 16):
+        seen = frame("east", i, i * 100_000_000, view=VIEW, color=COLOR, depth=DEPTH)
+        hidden = tracks(detections(seen, [MIDDLE], [(0, 0)], [1.7], scores=[0.0]), [0])
+        closed = kinds(stage.advance(seen.captured_ns))
+        (positions,) = stage.process(hidden)
+        assert [closed, len(positions.tracklet_ids)] == ([["closed"], 0] if i == 15 else [[], 1])
+        assert len(positions.boxes) == len(positions.tracklet_ids)
+
+
 def test_the_better_crop_of_those_taken_is_given():
     stage = Collect(look_every_s=0.1)
     early = given(stage, *[[MIDDLE]] * 5, [MIDDLE], *[[LEFT]] * 14)

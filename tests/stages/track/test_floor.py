@@ -121,6 +121,72 @@ def test_someone_who_stands_still_is_followed():
     assert [scene.ids((1.0, 1.0, 1.7)) for _ in range(60)] == [[0]] * 60
 
 
+def beside(seconds, child_m=1.2):
+    """An adult and a child who walk beside each other, at 10 fps."""
+    scene = Scene()
+    for i in range(int(seconds * 10)):
+        scene.see((0.1 * i, 0, 1.8), (0.1 * i, 0.4, child_m))
+    return scene, seconds
+
+
+def test_somebody_hidden_by_somebody_taller_is_expected_for_a_moment_with_their_box():
+    scene, x = beside(2.0)
+    for i in range(3):
+        floor_m = [(x + 0.1 * i, 0)]
+        boxes = [(30 + 5 * i, 15, 60 + 5 * i, 35)]
+        seen = frame("east", 20 + i, int((2.0 + 0.1 * i) * 1e9), view=VIEW)
+        tracks = scene.tracker.update(detections(seen, boxes, floor_m, [1.8]))
+        assert tracks.track_ids.tolist() == [0, 1]
+        assert [tracks.scores[0] > 0, tracks.scores[1]] == [True, 0]
+        assert tracks.floor_m[1] == pytest.approx([x + 0.1 * i, 0.4], abs=0.03)
+    seen = frame("east", 23, int(2.4e9), view=VIEW)
+    assert scene.tracker.update(detections(seen, [BOX], [(x + 0.4, 0)], [1.8])).track_ids.tolist() == [0]
+
+
+def test_the_box_of_the_hidden_goes_on_as_it_went():
+    tracker = Floor()
+    for i in range(20):
+        seen = frame("east", i, int(i * 1e8), view=VIEW)
+        boxes = [(30, 15, 60, 35), (10 + 4 * i, 10, 30 + 4 * i, 20)]
+        floor_m = [(0.1 * i, 0), (0.1 * i, 0.4)]
+        tracker.update(detections(seen, boxes, floor_m, [1.8, 1.2]))
+    seen = frame("east", 20, int(2e9), view=VIEW)
+    tracks = tracker.update(detections(seen, [(30, 15, 60, 35)], [(2.0, 0)], [1.8]))
+    assert tracks.boxes[1] == pytest.approx([90, 10, 110, 20], abs=0.5)
+
+
+def test_who_is_missed_beside_nobody_is_not_expected():
+    scene = Scene()
+    for i in range(20):
+        scene.see((0.1 * i, 0, 1.8), (0.1 * i, 2.0, 1.2))
+    assert scene.ids((2.0, 0, 1.8)) == [0]
+
+
+def test_what_is_seen_once_beside_somebody_taller_is_nobody_and_seen_again_it_is_somebody():
+    scene = Scene()
+    assert scene.ids((0, 0, 1.8), (0.4, 0, 1.3)) == [0]
+    assert scene.ids((0, 0, 1.8)) == [0]
+    for _ in range(10):
+        scene.ids((0, 0, 1.8))
+    assert scene.ids((0, 0, 1.8), (0.4, 0, 1.3)) == [0]
+    assert scene.ids((0, 0, 1.8), (0.4, 0, 1.3)) == [0, 2]
+
+
+@pytest.mark.parametrize(("height_m", "stays"), [(1.25, True), (1.45, False)])
+def test_who_stood_there_before_somebody_taller_came_is_not_taken_for_an_arm(height_m, stays):
+    scene = Scene()
+    for _ in range(15):
+        scene.ids((0.4, 0, 1.25))
+    for _ in range(30):
+        ids = scene.ids((0, 0, 1.8), (0.4, 0, height_m), scores=[0.9, 0.45])
+    assert ids == ([0, 1] if stays else [1])
+
+
+def test_what_was_never_seen_well_is_an_arm_however_long_it_is_there():
+    scene = Scene()
+    assert [scene.ids((0, 0, 1.8), (0.4, 0, 1.25), scores=[0.9, 0.45]) for _ in range(40)] == [[0]] * 40
+
+
 def test_two_cameras_do_not_share_numbers():
     one, other = Scene(), Scene()
     one.ids((0, 0))
