@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engines._overhead_hidden import hidden_share
 from engines._overhead_plan import Array, Labels, kernel
 
 Sums = NDArray[np.float64]
@@ -26,9 +27,8 @@ LOOSE, ROUND = 0.35, 0.05  # and so much have those who are not round at all, un
 ELBOW_SHARE = 0.70  # an elbow (0.63 of stature, Drillis and Contini), and so no hand on a handle and no bag
 FAR_M = 0.50  # what is as high further off is no body's
 TALLER_M = 0.05
-CHEST_M, CHEST_BELOW_M = 0.22, 0.35  # shoulders, so far around a head's middle and below its crown
-SHOULDERS_BELOW_M, HEAD_WIDE_M = 0.20, 0.10  # what hides them: somebody's body up to there, or one's own head
 SHOULDERS_M2 = 0.04  # are taken to be there where they can't be seen
+FEW_M2 = 0.015  # of them are seen: an arm has as much
 DIRECTIONS = 16
 TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
 CROWN_M, EDGE_PX, EDGE_POINTS = 0.05, 6, 4  # as high as that at the edge, and it may go on beyond
@@ -90,40 +90,18 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, eye: Array, cell_m: flo
         area = sums[k, 0] * cell_m2
         narrow_m, wide_m = _sides(sums[k], cell_m)
         free_drop = _free_drop(plan, row, column, tops[k], RING_M / cell_m)
-        bulk = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
-        bulk = max(bulk, SHOULDERS_M2 * _ramp(_hidden_share(k, sums, tops, eye, cell_m), 0.3, 0.6))
+        seen = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
+        hidden = hidden_share(k, sums, tops, eye, LIMB_M, cell_m)
+        bulk = max(seen, SHOULDERS_M2 * _ramp(hidden, 0.3, 0.6))
         score = _ramp(area, 0.006, 0.014) * _ramp(area, 0.20, 0.15)
         score *= _ramp(narrow_m, 0.08, 0.12) * _ramp(wide_m, 0.70, 0.55) * _ramp(free_drop, 0.45, 0.75)
         score *= _ramp(bulk, 0.008, 0.022) * _ramp(bulk, 0.60, 0.42) * _ramp(far[k] * cell_m2, 0.35, 0.20)
         score *= _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)
         out[k, 0], out[k, 1], out[k, 2], out[k, 3] = row, column, tops[k], score
         out[k, 4] = score * _roundness(area, narrow_m, wide_m, bulk)
+        if seen < FEW_M2:
+            out[k, 3] = max(out[k, 4], min(score, BESIDE))
     return out
-
-
-@kernel
-def _hidden_share(k: int, sums: Sums, tops: Array, eye: Array, cell_m: float) -> float:
-    """The share of directions in which the shoulders of a head are not to be seen: the head itself, or somebody
-    taller, is between them and the camera.
-    """
-    hidden = 0
-    for direction in range(DIRECTIONS):
-        angle = 2.0 * np.pi * direction / DIRECTIONS
-        row = sums[k, 1] / sums[k, 0] + CHEST_M / cell_m * np.sin(angle)
-        column = sums[k, 2] / sums[k, 0] + CHEST_M / cell_m * np.cos(angle)
-        height = tops[k] - CHEST_BELOW_M
-        to_row, to_column, up = eye[0] - row, eye[1] - column, eye[2] - height
-        for j in range(len(tops)):
-            if tops[j] < tops[k]:
-                continue
-            wide_m, top = (HEAD_WIDE_M, tops[j]) if j == k else (CHEST_M, tops[j] - SHOULDERS_BELOW_M)
-            r, c = sums[j, 1] / sums[j, 0] - row, sums[j, 2] / sums[j, 0] - column
-            along = (r * to_row + c * to_column) / max(to_row * to_row + to_column * to_column, 1e-9)
-            off_m = cell_m * np.sqrt((r - along * to_row) ** 2 + (c - along * to_column) ** 2)
-            if 0.0 < along < 1.0 and height + along * up <= top and off_m < wide_m:
-                hidden += 1
-                break
-    return hidden / DIRECTIONS
 
 
 @kernel

@@ -14,7 +14,7 @@ SHARES = (0.78, 0.74, 0.70)  # of the taller one's height: a head in a slope is 
 AROUND_M = 0.25  # of a head at the edge of somebody's reach, all of it and the body below
 NEAREST_M = 0.26  # between the middles of two heads, the one at the other's shoulder
 SAME_M, SAME_HEIGHT_M = 0.12, 0.10  # a peak and a ledge so near each other are one head
-MIN_SCORE = 0.5
+MIN_SCORE, LEDGE_SCORE = 0.5, 0.44  # of the taller one, and of what is beside them
 PEAK_SCORE = 0.3  # a peak that scores less may be in the place of a ledge
 
 
@@ -81,7 +81,7 @@ def _with_new(heads: Array, found: Array, apart_cells: float, cell_m: float) -> 
     out = np.concatenate((heads, found))
     n = len(heads)
     for k in range(len(found)):
-        if found[k, 3] < MIN_SCORE:
+        if found[k, 3] < LEDGE_SCORE:
             continue
         is_beside, is_new = False, True
         for j in range(len(heads)):

@@ -25,7 +25,7 @@ YOUNG_S, YOUNG_MISSED_S = 0.3, 0.35  # who has only just been seen is not expect
 STEADY_S, STEADY, FLICKER = 0.7, 0.8, 0.5  # seen in most frames of late; in less than half of them
 DOUBT_S = 6.0  # what was not seen well for longer is what stands where somebody went
 BESIDE_M, LOWER_M = 0.6, 0.1  # who is so near somebody taller may be their arm, or hidden by them
-SEEN_AGAIN_S = 0.05  # and begins when seen again, not at once
+SEEN_AGAIN_S, HEAD_SCORE = 0.05, 0.95  # and begins when seen again, not at once, unless it can only be a head
 KNOWN_S, BESIDE_S = 1.0, 4.0  # who was seen well for so long is taken for their arm, for so long at most
 ALIKE_M = 0.12  # while they are as tall
 HIDDEN_S, HIDDEN_STEADY = 0.35, 0.55  # seen in most frames, they are where they should be for so long
@@ -222,7 +222,7 @@ class Floor(Stage[Detections, Tracks]):
             boxes=new.boxes.copy(),
             pace_px_s=np.zeros((n, 2), np.float32),
             has_walked=np.zeros(n, bool),
-            has_begun=~beside,
+            has_begun=~beside | (new.scores > HEAD_SCORE),
         )
         self._people = self._people.with_more(others)
         self._next_id += n

@@ -163,13 +163,16 @@ def test_who_is_missed_beside_nobody_is_not_expected():
 
 
 def test_what_is_seen_once_beside_somebody_taller_is_nobody_and_seen_again_it_is_somebody():
-    scene = Scene()
-    assert scene.ids((0, 0, 1.8), (0.4, 0, 1.3)) == [0]
-    assert scene.ids((0, 0, 1.8)) == [0]
+    scene, both = Scene(), [(0, 0, 1.8), (0.4, 0, 1.3)]
+    assert scene.ids(*both, scores=[1.0, 0.8]) == [0]
     for _ in range(10):
-        scene.ids((0, 0, 1.8))
-    assert scene.ids((0, 0, 1.8), (0.4, 0, 1.3)) == [0]
-    assert scene.ids((0, 0, 1.8), (0.4, 0, 1.3)) == [0, 2]
+        assert scene.ids(both[0]) == [0]
+    assert scene.ids(*both, scores=[1.0, 0.8]) == [0]
+    assert scene.ids(*both, scores=[1.0, 0.8]) == [0, 2]
+
+
+def test_what_can_only_be_a_head_is_somebody_at_once():
+    assert Scene().ids((0, 0, 1.8), (0.4, 0, 1.3), scores=[1.0, 1.0]) == [0, 1]
 
 
 @pytest.mark.parametrize(("height_m", "stays"), [(1.25, True), (1.45, False)])
