@@ -20,13 +20,15 @@ def simulated(cameras: Mapping[str, Any], settings: Mapping[str, Any]) -> Camera
 
 
 def replayed(cameras: Mapping[str, Any], folder: Path) -> Cameras:
-    """Every camera's own recording in `folder`; raises ConfigError for one that has none, or several."""
+    """Every camera's own recording in `folder`; raises ConfigError for one that has none, or several. A camera that is
+    a file already keeps what the graph says of how that is read.
+    """
     try:
         if not folder.is_dir():
             raise ConfigError(
                 f"{folder}: there is no such folder; --replay takes one with a recording per camera"
             )
-        return {id: _recording(id, folder) for id in cameras}
+        return {id: _recording(id, folder, entry) for id, entry in cameras.items()}
     except PermissionError as error:
         raise ConfigError(f"{folder}: may not be read by this user; ask its owner, or copy it") from error
 
@@ -41,7 +43,7 @@ def fingerprint(cameras: Mapping[str, Mapping[str, Any]]) -> str:
     return digest.hexdigest()
 
 
-def _recording(camera_id: str, folder: Path) -> dict[str, Any]:
+def _recording(camera_id: str, folder: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
     names = [f"{camera_id}.{ending}" for ending in READERS]
     found = [folder / name for name in names if (folder / name).is_file()]
     if not found:
@@ -51,4 +53,6 @@ def _recording(camera_id: str, folder: Path) -> dict[str, Any]:
     if len(found) > 1:
         several = ", ".join(path.name for path in found)
         raise ConfigError(f"{folder}: holds {several} for camera {camera_id!r}; keep one of them")
-    return {"stage": READERS[found[0].suffix[1:]], "path": str(found[0])}
+    reader = READERS[found[0].suffix[1:]]
+    kept = entry if entry.get("stage") == reader else {}
+    return {**kept, "stage": reader, "path": str(found[0])}

@@ -1,4 +1,4 @@
-"""Replays a video file; each picture has the time that the file gives it."""
+"""Replays a video file, in colour or as infrared; each picture has the time that the file gives it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 from av.error import FFmpegError
@@ -26,11 +26,15 @@ SHORT = 2.5  # pictures that a file may lack of the duration it says
 
 @dataclass
 class Video(Source[Frame | SystemEvent]):
-    """The first video stream of one file, in colour. Its first picture was taken at `start_ns` of the manifest, or
-    else at 0; without intrinsics there, its lens is taken for one whose focal length is the picture's width.
+    """The first video stream of one file. Its first picture was taken at `start_ns` of the manifest, or else at 0;
+    without intrinsics there, its lens is taken for one whose focal length is the picture's width, and nothing seen
+    through it has a place on the floor.
     """
 
     path: str = field(kw_only=True)
+    shows: Literal["color", "infrared"] = (
+        "color"  # infrared: grey, of 8 bits, or of 16 where the file has more
+    )
     _calibration: Calibration = field(init=False, repr=False)
     _view: View = field(init=False, repr=False)
     _first_pts: int = field(default=0, init=False, repr=False)
@@ -47,8 +51,8 @@ class Video(Source[Frame | SystemEvent]):
         if (lens.width_px, lens.height_px) != (first.width, first.height):
             sizes = f"{first.width} x {first.height} and its lens in the manifest {lens.width_px} x {lens.height_px}"
             raise InputError(f"{self.path}: is {sizes}; calibrate at the size of the video")
-        mount = self._calibration.mount
-        self._view, self._first_pts = View(lens, mount, pose_of(mount)), first.pts
+        mount, is_known = self._calibration.mount, self._calibration.intrinsics is not None
+        self._view, self._first_pts = View(lens, mount, pose_of(mount) if is_known else None), first.pts
 
     def produce(self, from_ns: int) -> Iterator[Frame | SystemEvent]:
         """Decodes from the beginning, wherever it starts: so the indices are certain."""
@@ -62,8 +66,8 @@ class Video(Source[Frame | SystemEvent]):
                         yield self._gap(
                             captured_ns, f"has {missing} pictures that cannot be decoded", missing
                         )
-                    pixels = picture.to_ndarray(format="rgb24")
-                    yield Frame(self.camera_id, index, captured_ns, self._view, pixels, clock=CLOCK)
+                    shown: dict[str, Any] = {self.shows: self._pixels(picture)}
+                    yield Frame(self.camera_id, index, captured_ns, self._view, clock=CLOCK, **shown)
                 index += 1
             if damage := decoder.damage():
                 yield self._gap(captured_ns, damage.detail, damage.lost)
@@ -73,6 +77,12 @@ class Video(Source[Frame | SystemEvent]):
             (pts - self._first_pts) * 1_000_000_000 * time_base.numerator // time_base.denominator
         )
         return self._calibration.start_ns + ns_of(self._calibration.clock_offset_ms) + passed_ns
+
+    def _pixels(self, picture: Any) -> Any:
+        if self.shows == "color":
+            return picture.to_ndarray(format="rgb24")
+        is_deep = max(component.bits for component in picture.format.components) > 8
+        return picture.to_ndarray(format="gray16le" if is_deep else "gray")
 
     def _gap(self, captured_ns: int, detail: str, lost: int | None) -> SystemEvent:
         counts = {DAMAGED: lost} if lost else {}
