@@ -89,7 +89,7 @@ class NaiveTracks(Stage[Detections, Tracks]):
         still, unit = np.zeros((n, 2), np.float32), np.tile(np.eye(2, dtype=np.float32), (n, 1, 1))
         numbers = np.array(ids, np.int64)
         given = (found.frame, found.boxes, found.scores, found.scores, numbers, found.floor_m, still, unit)
-        yield Tracks(*given, found.heights_m)
+        yield Tracks(*given, found.heights_m, np.full(len(found), np.nan, np.float32))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.camera import Registration, View
+from calibration.camera import Intrinsics, Registration, View
 from pipeline.codecs import decode_picture
 
 Picture = NDArray[np.uint8]  # (height, width, 3), RGB
@@ -126,6 +126,15 @@ class Detections(_Rows):
     floor_m: FloorPoints
     heights_m: Metres
 
+    @classmethod
+    def alone(cls, boxes: Any, scores: Any, seconds: float, size_px: tuple[int, int] = (1920, 1080)) -> Self:
+        """Boxes and scores that somebody else has found in a picture taken then, for a tracker without a graph."""
+        boxes, scores = np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32)
+        lens = Intrinsics(*size_px, size_px[0], size_px[0], (size_px[0] - 1) / 2, (size_px[1] - 1) / 2)
+        frame = Frame("", round(seconds * 1000), round(seconds * 1e9), View(lens))
+        unknown = np.full((len(boxes), 3), np.nan, np.float32)
+        return cls(frame, boxes, scores, unknown[:, :2], unknown[:, 2])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks(_Rows):
@@ -140,6 +149,9 @@ class Tracks(_Rows):
     velocity_m_s: FloorPoints
     covariance_m2: NDArray[np.float32]  # (n, 2, 2), of floor_m
     heights_m: Metres  # filtered
+    box_error_px: NDArray[
+        np.float32
+    ]  # (n,), standard deviation of an edge of the box; NaN where none is filtered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +167,12 @@ class Crop:
     floor_m: NDArray[np.float32]  # (2,)
     height_m: float
     quality: float  # 0 to 1: sharp, whole, alone
+    infrared: Grey | None = None  # of a camera that has nothing else
+
+    @property
+    def picture(self) -> Picture | Grey | None:
+        """What a network may look at."""
+        return self.infrared if self.color is None else self.color
 
 
 @dataclass(frozen=True, slots=True, eq=False)

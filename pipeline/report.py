@@ -26,7 +26,7 @@ class Path:
     camera_id: str
     first_ns: int
     last_ns: int = 0
-    walked_m: float = 0.0
+    walked_m: float = 0.0  # as far as its places on the floor are known
     last_m: tuple[float, float] | None = None
     points_m: list[tuple[float, float]] = field(default_factory=list)
     height_m: float | None = None
@@ -41,7 +41,7 @@ class Path:
     def goes_to(self, x_m: float, y_m: float, now_ns: int, drawn: bool) -> None:
         if self.last_m is not None:
             self.walked_m += float(np.hypot(x_m - self.last_m[0], y_m - self.last_m[1]))
-        self.last_m, self.last_ns = (x_m, y_m), now_ns
+        self.last_m = (x_m, y_m)
         if drawn and now_ns - self._drawn_ns >= POINT_EVERY_NS:
             self.points_m.append((x_m, y_m))
             self._drawn_ns = now_ns
@@ -66,9 +66,10 @@ class Person:
         return sum(max(0, path.last_ns - path.first_ns) for path in self.paths) / 1e9
 
     @property
-    def walked_m(self) -> float:
-        """Within cameras; the ways between them are not known."""
-        return sum(path.walked_m for path in self.paths)
+    def walked_m(self) -> float | None:
+        """Within cameras; the ways between them are not known, and of those that are not calibrated nothing is."""
+        placed = [path.walked_m for path in self.paths if path.last_m is not None]
+        return sum(placed) if placed else None
 
     @property
     def height_m(self) -> float | None:
@@ -79,7 +80,7 @@ class Person:
     def details(self) -> tuple[str, str]:
         """Height and way, as people read them."""
         height = f"{self.height_m:.2f} m" if self.height_m is not None else "-"
-        return height, f"walked {self.walked_m:.0f} m"
+        return height, f"walked {self.walked_m:.0f} m" if self.walked_m is not None else "way unknown"
 
 
 class Report:
@@ -126,7 +127,8 @@ class Report:
         rows = []
         for one in self.people():
             height = f"{one.height_m:.2f} m" if one.height_m is not None else "-"
-            counts = f"{one.seen_s:.0f} s", f"{one.walked_m:.1f} m", str(len(one.paths))
+            walked = f"{one.walked_m:.1f} m" if one.walked_m is not None else "-"
+            counts = f"{one.seen_s:.0f} s", walked, str(len(one.paths))
             rows.append((short(one.identity_id), height, *counts, " > ".join(one.cameras)))
         headers = ("identity", "height", "in view", "walked", "tracklets", "path")
         return printed("Identities", headers, rows, None if rows else NOBODY)
@@ -134,6 +136,7 @@ class Report:
     def _note(self, rows: Positions) -> None:
         for tracklet, (x_m, y_m) in zip(rows.tracklet_ids, rows.floor_m.tolist(), strict=True):
             path = self._path(tracklet, rows.camera_id, rows.captured_ns)
+            path.last_ns = rows.captured_ns
             if not np.isnan(x_m):
                 path.goes_to(x_m, y_m, rows.captured_ns, self._is_drawn)
 

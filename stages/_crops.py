@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.messages import Boxes, Crop, DepthMap, Frame, Picture, Scores, Tracks
+from pipeline.messages import Boxes, Crop, DepthMap, Frame, Grey, Picture, Scores, Tracks
 
 EDGE_PX = 2  # a box this near to the edge of the picture is cut by it
 CUT = 0.3  # what is left of the quality of such a box
 
 
 def crops_of(
-    tracks: Tracks, color: Picture | None, depth: DepthMap | None, wanted: NDArray[np.intp]
+    tracks: Tracks,
+    color: Picture | None,
+    depth: DepthMap | None,
+    wanted: NDArray[np.intp],
+    infrared: Grey | None = None,
 ) -> list[Crop]:
     """A crop of each wanted row. Where colour is not on depth's pixels, it is looked up for each of them."""
     frame = tracks.frame
@@ -32,6 +36,7 @@ def crops_of(
                 floor_m=tracks.floor_m[row],
                 height_m=float(tracks.heights_m[row]),
                 quality=float(qualities[row]),
+                infrared=None if infrared is None else infrared[top:bottom, left:right].copy(),
             )
         )
     return made

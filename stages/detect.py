@@ -11,6 +11,7 @@ import numpy as np
 from calibration.standing import CELL_M
 from pipeline.messages import Boxes, Detections, FloorPoints, Frame, Metres, Scores, decoded
 from pipeline.stage import InputError, Stage
+from stages._feet import feet_of
 
 Found = tuple[Boxes, Scores, FloorPoints, Metres]
 
@@ -18,8 +19,8 @@ Found = tuple[Boxes, Scores, FloorPoints, Metres]
 @dataclass
 class Detect(Stage[Frame, Detections]):
     """Runs the detector. One that reads depth takes a frame's geometry too, and shows nobody until the floor has been
-    found; one that reads `color` or `infrared` takes the pictures of up to `max_batch` frames of one time at once,
-    and knows no floor.
+    found; one that reads `color` or `infrared` takes the pictures of up to `max_batch` frames of one time at once, and
+    whom it finds stands where the lower edge of their box is, if the camera is calibrated.
     """
 
     detector: Callable[..., Any]
@@ -38,7 +39,7 @@ class Detect(Stage[Frame, Detections]):
             return [self._by_depth(frame) for frame in frames]
         shown = [_decoded(frame, reads) for frame in frames]
         found = self.detector([getattr(frame, reads) for frame in shown])
-        return [[_unplaced(frame, *one)] for frame, one in zip(shown, found, strict=True)]
+        return [[_standing(frame, *one)] for frame, one in zip(shown, found, strict=True)]
 
     def _by_depth(self, frame: Frame) -> Iterator[Detections]:
         _require(frame, "depth")
@@ -70,10 +71,10 @@ def _stream(reads: str) -> str:
     return f"an {reads}" if reads == "infrared" else f"a {reads}"
 
 
-def _unplaced(frame: Frame, boxes: Boxes, scores: Scores) -> Detections:
-    """People of whom only the picture is known, and not where on the floor they stand."""
-    unknown = np.full((len(boxes), 3), np.nan, np.float32)
-    return Detections(frame, boxes, scores, unknown[:, :2], unknown[:, 2])
+def _standing(frame: Frame, boxes: Boxes, scores: Scores) -> Detections:
+    """People of whom only boxes are known: how tall they are is not."""
+    heights_m = np.full(len(boxes), np.nan, np.float32)
+    return Detections(frame, boxes, scores, feet_of(frame, boxes), heights_m)
 
 
 def _nobody() -> Found:

@@ -20,8 +20,8 @@ Vectors = NDArray[np.float32]  # (n, d)
 
 @dataclass
 class Embed(Stage[Tracklet, Embedding]):
-    """Runs the embedder on a tracklet's new crops: on their depth, colour and heights, or on the colour alone of those
-    that have any. A tracklet without such crops gets an empty vector.
+    """Runs the embedder on a tracklet's new crops: on their depth, colour and heights, or on their pictures alone, in
+    colour or else infrared. A tracklet without such crops gets an empty vector.
     """
 
     embedder: Callable[..., Vectors]
@@ -29,10 +29,10 @@ class Embed(Stage[Tracklet, Embedding]):
     def process(self, tracklet: Tracklet) -> Iterator[Embedding]:
         engine: Any = self.embedder
         by_color = getattr(engine, "reads", "depth") == "color"
-        crops = [crop for crop in tracklet.crops if crop.color is not None or not by_color]
+        crops = [crop for crop in tracklet.crops if crop.picture is not None or not by_color]
         vector = np.empty(0, np.float32)
         if crops:
-            vectors = engine([crop.color for crop in crops]) if by_color else self._by_depth(crops)
+            vectors = engine([crop.picture for crop in crops]) if by_color else self._by_depth(crops)
             vector = _mean(vectors, np.array([crop.quality for crop in crops], np.float32))
         yield Embedding(tracklet, vector, tracklet.modality, engine.model_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +132,8 @@ class Collect(Stage[Tracks, Given]):
     def _crops(self, tracks: Tracks) -> dict[int, Crop]:
         """Crops by track, of those that still need some, if it is time to look."""
         frame, ids = tracks.frame, tracks.track_ids.tolist()
-        whole = ~np.isnan(tracks.heights_m) & (tracks.scores > 0)
+        # by boxes alone nobody's height is known
+        whole = (~np.isnan(tracks.heights_m) | (frame.depth is None)) & (tracks.scores > 0)
         wanted = [
             n for n, id in enumerate(ids) if whole[n] and (self._given.get(id) or (0,))[0] < self.max_crops
         ]
@@ -142,7 +143,10 @@ class Collect(Stage[Tracks, Given]):
         self._times_ns.put(LOOKED, frame.captured_ns)
         color = decoded(frame.color) if self.color and frame.color is not None else None
         depth = None if frame.depth is None else decoded(frame.depth)
-        crops = crops_of(tracks, color, depth, np.array(wanted))
+        infrared: Any = None
+        if color is None and depth is None and frame.infrared is not None:
+            infrared = decoded(frame.infrared)
+        crops = crops_of(tracks, color, depth, np.array(wanted), infrared)
         return {ids[row]: crop for row, crop in zip(wanted, crops, strict=True)}
 
     def _opened(self, id: int, tracklet: Tracklet) -> Iterator[Given]:

@@ -83,6 +83,7 @@ def tracks(found, track_ids):
         np.zeros((n, 2), np.float32),
         np.tile(np.eye(2, dtype=np.float32), (n, 1, 1)),
         found.heights_m,
+        np.full(n, np.nan, np.float32),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,24 @@ class MotRows:
     def corners(self) -> NDArray[np.float64]:
         """The boxes as left, top, right, bottom."""
         return np.hstack([self.boxes[:, :2], self.boxes[:, :2] + self.boxes[:, 2:]])
+
+    @classmethod
+    def of_tracks(cls, tracks: Iterable[tuple[int, Any, Any]]) -> Self:
+        """Results, from each frame's number, ids (n,), and boxes (n, 4) as left, top, right, bottom."""
+        told = list(tracks)
+        corners = np.concatenate([np.empty((0, 4)), *(boxes for _, _, boxes in told)]).astype(np.float64)
+        ids = np.concatenate([np.empty(0, np.int64), *(ids for _, ids, _ in told)])
+        frames = np.repeat([frame for frame, _, _ in told], [len(ids) for _, ids, _ in told])
+        ones = np.ones(len(ids))
+        boxes = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
+        return cls(frames.astype(np.int64), ids, boxes, ones, ones.astype(np.int64), ones)
+
+    def by_frame(self) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
+        """The number, the corners (n, 4) and the confidences (n,) of every frame from 1 to the last, empty ones too."""
+        corners = self.corners
+        for frame in range(1, int(self.frames.max(initial=0)) + 1):
+            rows = self.frames == frame
+            yield frame, corners[rows], self.confidences[rows]
 
 
 def read_mot(path: Path, least_columns: int = RESULT_COLUMNS) -> MotRows:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from pipeline.messages import Detections, Tracks
-from pipeline.stage import Memory, Stage
+from pipeline.stage import InputError, Memory, Stage
 from stages.track._motion import Motion
 
 Rows = NDArray[np.intp]
@@ -105,6 +105,11 @@ class Floor(Stage[Detections, Tracks]):
         """The tracks of the people in this frame: a row for each detection that belongs to one; and behind them,
         with score 0, a row for each who is hidden for a moment by somebody taller.
         """
+        if np.isnan(detections.floor_m).any():
+            raise InputError(
+                f"{detections.camera_id}: people were found who have no place on the floor; follow their boxes, with "
+                "stage: track/boxes"
+            )
         now_ns = detections.frame.captured_ns
         passed_s = max(0, now_ns - self._now_ns) / 1e9 if self._now_ns >= 0 else 0.0
         self._now_ns = now_ns
@@ -249,6 +254,7 @@ class Floor(Stage[Detections, Tracks]):
             velocity_m_s=people.motion.velocity_m_s[all_rows].astype(np.float32),
             covariance_m2=(variance[:, None, None] * np.eye(2)).astype(np.float32),
             heights_m=people.motion.height_m[all_rows].astype(np.float32),
+            box_error_px=np.full(len(all_rows), np.nan, np.float32),
         )
 
 

@@ -1,11 +1,15 @@
 """Our scores against those of the real TrackEval: on real sequences, on random ones, on cameras strung into one."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from judges.judge import assert_all_equal, assert_equal, judged
 from judges.wildtrack import crossing
+from manual import ROOT, write_examples
 from scipy.optimize import linear_sum_assignment
 
 from engines.evaluate.evaluate_run import score_run
@@ -48,6 +52,26 @@ def test_real_sequences_of_mot17_with_tracks_of_public_detections(recordings, tm
     ours = evaluate_mot_folders(tmp_path, recordings / "mot17/train")
     assert_all_equal(ours, judged("mot", mot17_job(recordings, tmp_path.parent, tmp_path.name)))
     assert all(scores.clear.switches > 30 for scores in ours.values())
+
+
+# HOTA, IDF1 and MOTA of SORT with its own defaults, on the same detections
+SORT = {"02": (31.3, 36.4, 32.0), "09": (43.7, 50.1, 53.0), "10": (39.0, 43.8, 49.6)}
+
+
+def test_the_tracker_of_the_manual_follows_people_better_than_sort(recordings, tmp_path):
+    write_examples(tmp_path, "pictures.md")
+    (tmp_path / "ours").mkdir()
+    for number in SORT:
+        name = f"MOT17-{number}-FRCNN"
+        found, said = recordings / f"mot17/train/{name}/det/det.txt", tmp_path / f"ours/{name}.txt"
+        command = [sys.executable, tmp_path / "track_boxes.py", found, said]
+        subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    scores = judged("mot", mot17_job(recordings, tmp_path, "ours"))
+    for number, (hota, idf1, mota) in SORT.items():
+        ours = scores[f"MOT17-{number}-FRCNN"]
+        assert 100 * np.mean(ours["HOTA"]) > hota + 2
+        assert 100 * ours["IDF1"] > idf1 + 4
+        assert 100 * ours["MOTA"] > mota
 
 
 def test_a_peers_results_on_mot17(recordings):

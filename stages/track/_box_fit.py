@@ -1,0 +1,86 @@
+"""How well boxes that are expected fit boxes that are found, and whether all of them are off by the same."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from stages.track._box_motion import LEAST_PX, Array, BoxMotion, Noise
+
+Rows = NDArray[np.intp]
+
+GATE = 40.0  # squared Mahalanobis distance: what lies further off is somebody else
+WIDER_S, WIDEST = (
+    0.3,
+    0.6,
+)  # shares of its size by which a box grows on each side, a second unseen and at most
+HEADING = 0.2  # how much it counts that somebody goes on in the same direction
+TURNS_WITH = 5  # so many boxes, off by the same, show that the camera has turned
+TURNED_FIT, TURNED_WIDER = 0.3, 0.3
+FAR = 1e6  # a cost that stands for never
+SURE_TURN = 3.0  # times the standard error of what they are off by
+
+
+def fits(expected: BoxMotion, seen_from: Array, found: Array, unseen_s: Array, noise: Noise) -> Array:
+    """How well each expected box fits each found place (n, m): 1 at best, 0 or less not at all. `seen_from` (n, 4) are
+    the places where they were last seen. Overlap of boxes that grow while they are not seen, times how alike their
+    heights are (Yang et al. 2024), and a little for going on in the same direction (Cao et al. 2023).
+    """
+    wider = np.minimum(WIDER_S * unseen_s, WIDEST)
+    fit = _overlaps(expected.place, found, wider) * _alike(expected.place, found)
+    possible = (fit > 0) & (expected.distances2(found, noise) <= GATE)
+    return np.where(possible, fit + HEADING * _same_heading(expected, seen_from, found), 0.0)
+
+
+def turn_of(expected: BoxMotion, found: Array) -> Array:
+    """By how many pixels (2,) all that is found is off to one side of where it is expected, as when a camera turns;
+    0 where that may be chance.
+    """
+    fit = _overlaps(expected.place, found, np.full(len(expected), TURNED_WIDER))
+    rows, columns = assigned(fit * _alike(expected.place, found), TURNED_FIT)
+    if len(rows) < TURNS_WITH:
+        return np.zeros(2)
+    off_px = found[columns, :2] - expected.place[rows, :2]
+    shift_px = np.median(off_px, axis=0)
+    # of a median: 1.25 times that of a mean; and 1.48 times the median deviation is the standard one
+    error_px = 1.4826 * np.median(np.abs(off_px - shift_px), axis=0) * 1.25 / np.sqrt(len(rows))
+    return np.where(np.abs(shift_px) > SURE_TURN * error_px, shift_px, 0.0)
+
+
+def assigned(fit: Array, least: float) -> tuple[Rows, Rows]:
+    """Rows and columns of a fit (n, m) that belong together, so that the sum is greatest and none is below."""
+    cost = np.where(fit >= least, -fit, FAR)
+    rows, columns = linear_sum_assignment(cost)
+    possible = cost[rows, columns] < FAR
+    return rows[possible], columns[possible]
+
+
+def _overlaps(expected: Array, found: Array, wider: Array) -> Array:
+    """IoU (n, m); both boxes of a pair grown by a share of their sizes on each side."""
+    grown = 1.0 + 2.0 * wider
+    sizes, others = expected[:, None, 2:] * grown[:, None, None], found[None, :, 2:] * grown[:, None, None]
+    middles, of_others = expected[:, None, :2], found[None, :, :2]
+    reach = np.minimum(middles + sizes / 2, of_others + others / 2)
+    shared = (reach - np.maximum(middles - sizes / 2, of_others - others / 2)).clip(0).prod(axis=2)
+    overlaps: Array = shared / np.maximum(sizes.prod(axis=2) + others.prod(axis=2) - shared, 1e-9)
+    return overlaps
+
+
+def _alike(expected: Array, found: Array) -> Array:
+    """The smaller height as a share of the larger (n, m)."""
+    heights, others = expected[:, None, 3], found[None, :, 3].clip(LEAST_PX)
+    alike: Array = np.minimum(heights, others) / np.maximum(heights, others)
+    return alike
+
+
+def _same_heading(expected: BoxMotion, seen_from: Array, found: Array) -> Array:
+    """The cosine between where they were going and where each found one would be (n, m), as far as that is known."""
+    way = found[None, :, :2] - seen_from[:, None, :2]
+    speed = expected.speed[:, None, :2]
+    lengths = np.linalg.norm(way, axis=2) * np.linalg.norm(speed, axis=2)
+    known = np.linalg.norm(expected.speed[:, :2], axis=1)
+    unsure = np.sqrt(expected.covariance[:, 0, 1, 1])
+    cosines = (way * speed).sum(axis=2) / np.maximum(lengths, 1e-9)
+    heading: Array = cosines * (known / np.maximum(known + unsure, 1e-9))[:, None]
+    return heading
