@@ -70,6 +70,7 @@ def main(  # noqa: PLR0913
     speed: Annotated[float, typer.Option(help="Times real time; 0: full speed.", min=0, metavar="N")] = 0.0,
     positions: Annotated[bool, Flag("--positions", help="Log every position, for eval.")] = False,
     picture: Annotated[bool, Flag("--picture", help="Draw a picture, of real people too.")] = False,
+    video: Annotated[Path | None, typer.Option(help="Film who is followed.", metavar="FILE")] = None,
     executor: Annotated[str, typer.Option(help="threads, processes or inline; else what suits.")] = "",
     people: People = 12,
     seconds: Seconds = 120.0,
@@ -95,6 +96,7 @@ def main(  # noqa: PLR0913
         executor=executor,
         positions=positions or simulate,
         is_drawn=picture or simulate,
+        video=video,
     )
     where = folder or Path("var") / f"{graph.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     raise typer.Exit(_run(GraphFile.read(graph), choices, where))
@@ -104,8 +106,8 @@ def main(  # noqa: PLR0913
 def check(graph: GraphArgument) -> None:
     """Say whether a graph can run, without opening a camera, a file or a model."""
     checked = GraphFile.read(graph).graph()
-    cameras, stages = len(checked.sources), len(checked.nodes) - len(checked.sources)
-    out.print(f"{graph}: good, {cameras} cameras and {stages} stages", soft_wrap=True)
+    cameras = len(checked.sources)
+    out.print(f"{graph}: good, {cameras} cameras and {len(checked.nodes) - cameras} stages", soft_wrap=True)
 
 
 @app.command()
@@ -199,6 +201,7 @@ def _run(file: GraphFile, choices: Choices, folder: Path) -> int:
     if choices.is_drawn:
         path = _draw(session.report, folder / "picture.png", choices.simulate is not None)
         out.print(f"picture: {path}", soft_wrap=True)
+    out.print("".join(f"video: {path}\n" for path in session.videos), end="", soft_wrap=True)
     return status
 
 
@@ -206,14 +209,13 @@ def _conduct(session: Session) -> int:
     try:
         with shown(session.progress, err):
             return session.conduct(say=_say)
-    except (LogError, StageError):
+    except (InputError, LogError, StageError):
         if session.run.frames:
             out.print(ledger_table(session.ledger(), CUT_SHORT))
         raise
 
 
-def _say(sentence: str) -> None:
-    err.print(sentence, markup=False)
+_say = partial(err.print, markup=False)
 
 
 def _print_scores(events: Path, truth: Path) -> None:
@@ -258,8 +260,7 @@ def _draw(report: Report, file: Path, is_simulated: bool) -> Path:
     began_ns = min((path.first_ns for one in people for path in one.paths), default=0)
 
     def visit(path: Walk) -> Visit:
-        when = clock((path.first_ns - began_ns) / 1e9)
-        return Visit(path.camera_id, path.way_m, when, path.portrait)
+        return Visit(path.camera_id, path.way_m, clock((path.first_ns - began_ns) / 1e9), path.portrait)
 
     cards = [Person(short(one.identity_id), one.details, list(map(visit, one.paths))) for one in people]
     title = f"{len(people)} identities" + (", simulated people" if is_simulated else "")

@@ -24,17 +24,27 @@ from pipeline.executors import inline, processes, threads
 from pipeline.graph import CAMERAS, EVENTS, Graph
 from pipeline.graphfile import GraphFile
 from pipeline.inputs import fingerprint, replayed, simulated
-from pipeline.messages import Event, Message, Portrait, SystemEvent, Tracklet
+from pipeline.messages import (
+    Event,
+    Frame,
+    IdentityEvent,
+    Message,
+    Portrait,
+    Positions,
+    SystemEvent,
+    Tracklet,
+    Tracks,
+)
 from pipeline.publish._publisher import Publisher
 from pipeline.report import Report, clock
 from pipeline.run import Run, ignore
-from pipeline.stage import InputError, NoCameraError
+from pipeline.stage import InputError, NoCameraError, engines
 from pipeline.watch import LOST_OUTSIDE, Row, unbalanced
 
 EXECUTORS = {"threads": threads.run, "processes": processes.run, "inline": inline.run}
 INTERRUPTED, STOPS_WITHIN_S = 130, 10.0
 FINISHING = "finishing what is in flight; Ctrl-C again ends at once"
-RECORD = "record"
+RECORD, PORTRAITS, FILM = "record", "portraits", "film"
 RUN_OTHERWISE = "or run with --replay DIR, or with --simulate"
 RECORD_OTHERWISE = "'record' needs every camera of the graph; 'simulate' records simulated people without one"
 NOBODY_S = {LOST_OUTSIDE, "untied_clock"}  # losses that are as they must be
@@ -54,6 +64,7 @@ class Choices:
     executor: str = ""  # or what suits
     positions: bool = False
     is_drawn: bool = False
+    video: Path | None = None
 
     def __post_init__(self) -> None:
         if self.replay and self.simulate is not None:
@@ -89,6 +100,14 @@ class Session:
     def camera_ids(self) -> list[str]:
         """The cameras of this run."""
         return list(self._cameras)
+
+    @property
+    def videos(self) -> list[Path]:
+        """Those that this run has written."""
+        named = [
+            path for node in self.graph.nodes if node.id == FILM for path in getattr(node.stage, "paths", ())
+        ]
+        return [path for path in named if path.exists()]
 
     @property
     def is_live(self) -> bool:
@@ -203,11 +222,41 @@ def _graph(file: GraphFile, choices: Choices, cameras: Mapping[str, Any]) -> Gra
         graph = file.graph(cameras, {RECORD: {"stage": "record", "from": CAMERAS, **settings}})
         deep = for_a_recording(len(cameras))
         return Graph([replace(node, admission=deep) for node in graph.nodes])
-    if not choices.is_drawn:
-        return file.graph(cameras)
-    tracklets = [node.id for node in file.graph(cameras).nodes if Tracklet in node.gives]
-    shown = {"portraits": {"stage": "view", "from": tracklets}} if tracklets else {}
-    return file.graph(cameras, {**file.stages, **shown})
+    graph, more = file.graph(cameras), {}
+    if choices.simulate is not None:
+        _check_simulated(graph)
+    if choices.is_drawn and (tracklets := _givers(graph, Tracklet)):
+        more[PORTRAITS] = {"stage": "view", "from": tracklets}
+    if choices.video is not None:
+        more[FILM] = _film(graph, choices.video, list(cameras))
+    for name in more.keys() & file.stages.keys():
+        raise ConfigError(f"{file.path}: graph.{name}: --picture and --video need this name; choose another")
+    return file.graph(cameras, {**file.stages, **more}) if more else graph
+
+
+def _check_simulated(graph: Graph) -> None:
+    """Simulated people are drawn for depth from above; raises ConfigError where a network is to find them."""
+    for node in graph.nodes:
+        for name, engine in engines(node.stage).items():
+            reads = getattr(engine, "reads", "depth")
+            if Frame in node.takes and reads != "depth":
+                text = (
+                    f"finds people in {reads}, and simulated people are for cameras that see depth from above"
+                )
+                raise ConfigError(f"--simulate: {node.where}.{name} {text}; run this graph with --replay DIR")
+
+
+def _film(graph: Graph, video: Path, cameras: Sequence[str]) -> dict[str, Any]:
+    """The stage that films: it is told who somebody is before it sees them."""
+    tracks = _givers(graph, Tracks)
+    if not tracks:
+        raise ConfigError("--video: this graph follows nobody; leave it out, or let the graph track people")
+    told = [*_givers(graph, IdentityEvent), *_givers(graph, Positions), *tracks]
+    return {"stage": "film", "from": list(dict.fromkeys(told)), "out": str(video), "cameras": cameras}
+
+
+def _givers(graph: Graph, kind: type) -> list[str]:
+    return [node.id for node in graph.nodes if kind in node.gives]
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import ClassVar
 
 from pipeline.messages import Frame, SystemEvent
 from pipeline.stage import InputError, Memory, Stage
+from stages._folders import check_can_be_made, existing
 from stages._tape import Tape
 from stages.source._sdk import sdk
 
@@ -79,11 +79,8 @@ class Record(Stage[Frame, SystemEvent]):
         """Raise InputError for a folder that cannot be made or written, or holds a recording. Nothing is made before
         the first frame: a camera that is not there leaves nothing behind.
         """
-        folder, there = Path(self.out), self._there
-        if not there.is_dir():
-            raise InputError(f"{folder}: cannot be made, {there} is not a folder; choose another folder")
-        if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
-            raise InputError(f"{folder}: cannot be made, {there} cannot be written; choose another folder")
+        folder = Path(self.out)
+        check_can_be_made(folder)
         held = sorted(path.name for path in folder.glob("*") if _is_recording(path))
         if held:
             raise InputError(f"{folder}: holds a recording already, {held[0]}; choose another folder")
@@ -95,12 +92,6 @@ class Record(Stage[Frame, SystemEvent]):
             text = f"{self.out}: cannot be made, {str(error.strerror).lower()}; choose another folder"
             raise InputError(text) from error
 
-    @property
-    def _there(self) -> Path:
-        """The folder, or of those that it will lie in the nearest that is there."""
-        folder = Path(self.out).absolute()
-        return next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
-
     def _is_full(self) -> bool:
         """Whether the reserve has been reached; for good, so that a recording ends once and has no holes."""
         self._was_full = self._was_full or self._free_mb < 0
@@ -110,7 +101,7 @@ class Record(Stage[Frame, SystemEvent]):
     def _free_mb(self) -> float:
         """Beside the reserve and what is on its way to the disk."""
         taken_mb = self.reserve_mb + sum(tape.unwritten_mb for tape in self._tapes.values())
-        return shutil.disk_usage(self._there).free / 1e6 - taken_mb
+        return shutil.disk_usage(existing(Path(self.out))).free / 1e6 - taken_mb
 
     def _check_space(self) -> None:
         """Raise InputError if `seconds` of the cameras that have begun do not fit."""
