@@ -2,6 +2,7 @@
 
 import json
 
+import av
 import numpy as np
 
 from calibration.camera import Intrinsics, Mount, Pose
@@ -10,16 +11,27 @@ from calibration.manifest import Manifest, RecordedCamera, write
 CAMERAS = ("cam0", "cam1", "cam2", "cam3")
 
 
-def write_lab(folder, recordings, cameras=CAMERAS):
-    """The videos as links, and a manifest with the lens and the place of each."""
+def write_lab(folder, recordings, cameras=CAMERAS, frames=268):
+    """The beginnings of the videos, and a manifest with the lens and the place of each."""
     folder.mkdir(parents=True, exist_ok=True)
     told = {}
     for name in cameras:
-        (folder / f"{name}.mp4").symlink_to(recordings / "lab_4cam_sync" / f"{name}.mp4")
+        cut(folder / f"{name}.mp4", recordings / "lab_4cam_sync" / f"{name}.mp4", frames)
         lens, pose = read_calibration(recordings / "lab_4cam_sync" / "calib" / f"{name[-1]}.json")
         told[name] = RecordedCamera(f"{name}.mp4", mount=mount_of(pose), intrinsics=lens)
     write(folder, Manifest("a test", "recorded", "lab", told))
     return folder
+
+
+def cut(path, source, frames):
+    """The first frames of a video, as they are in it."""
+    with av.open(str(source)) as read, av.open(str(path), "w") as write:
+        stream = write.add_stream_from_template(read.streams.video[0])
+        for number, packet in enumerate(read.demux(video=0)):
+            if number == frames or packet.dts is None:
+                return
+            packet.stream = stream
+            write.mux(packet)
 
 
 def read_calibration(path):

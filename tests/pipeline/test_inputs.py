@@ -16,6 +16,13 @@ def test_every_camera_gets_its_own_recording(tmp_path):
     assert made["oblique"]["stage"] == "source/video"
 
 
+def test_a_camera_that_is_a_file_keeps_how_the_graph_reads_it(tmp_path):
+    (tmp_path / "yard.mkv").write_bytes(b"x")
+    entry = {"stage": "source/video", "path": "elsewhere.mp4", "shows": "infrared"}
+    made = replayed({"yard": entry}, tmp_path)
+    assert made["yard"] == {"stage": "source/video", "path": str(tmp_path / "yard.mkv"), "shows": "infrared"}
+
+
 def test_a_camera_without_a_recording_is_named(tmp_path):
     (tmp_path / "flat.db3").write_bytes(b"x")
     with pytest.raises(

@@ -51,6 +51,13 @@ def test_points_are_kept_only_for_a_drawing_and_thinned():
     assert len(drawn.paths[0].points_m) == 10
 
 
+def test_a_way_that_is_nowhere_on_the_floor_is_not_told_but_its_time_is():
+    walks = [walk("T-1", np.nan, at) for at in (0, 1, 2)]
+    (one,) = report(seen("P-1", "T-1", 0), *walks, is_drawn=True).people()
+    assert (one.walked_m, one.seen_s, one.details[1]) == (None, 2.0, "way unknown")
+    assert report(seen("P-1", "T-1", 0), *walks).table().columns[3]._cells == ["-"]
+
+
 def test_a_merge_makes_one_identity_of_two():
     made = report(seen("P-1", "T-1", 1), seen("P-2", "T-2", 2), MERGED)
     assert [person.identity_id for person in made.people()] == ["P-1"]

@@ -1,6 +1,6 @@
 """Finds people where there is a floor to stand on, or in pictures, and says what it cannot do without."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 from builders import frame
 from scenes import depth_of, person, view
 
+from calibration.camera import Intrinsics, Mount, View, pose_of
 from configs.build import ConfigError, build
 from engines.overhead_depth import OverheadDepth
 from engines.yolox import Yolox
@@ -62,6 +63,18 @@ def test_a_detector_is_shown_the_picture_that_it_reads_of_all_frames_at_once(rea
     assert [one.boxes[0, 2] for one in found] == [5, 9]
     assert len(detector.shown) == 1
     assert np.isnan(found[0].floor_m).all() and np.isnan(found[0].heights_m).all()
+
+
+def test_whom_a_calibrated_camera_shows_stands_where_their_box_ends():
+    mount = Mount(
+        0.0, 0.0, 0.0, 3.0, 0.0, 0.0, is_placed=True
+    )  # straight down, so that a box ends on the floor
+    seen = View(Intrinsics(200, 100, 50.0, 50.0, 99.5, 49.5), mount, pose_of(mount))
+    (found,) = Detect(Sees()).process(frame(view=seen, color=grey(99)))
+    assert found.floor_m[0] == pytest.approx([-50 * 3 / 50, 41.5 * 3 / 50])
+    cut = replace(seen, intrinsics=replace(seen.intrinsics, height_px=9))
+    (found,) = Detect(Sees()).process(frame(view=cut, color=grey(99)))
+    assert np.isnan(found.floor_m).all()
 
 
 def test_a_picture_is_decoded_once_for_all_who_come_later():

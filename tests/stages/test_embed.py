@@ -43,6 +43,20 @@ def test_the_vector_has_length_1_and_says_what_made_it():
     assert (made.modality, made.model_id) == ("rgbd", "overhead_descriptor.2")
 
 
+def test_infrared_is_shown_to_a_network_for_colour_where_there_is_no_colour():
+    class Brightness:
+        reads, model_id = "color", "brightness"
+
+        def __call__(self, pictures):
+            return np.array([[one.mean(), one.ndim] for one in pictures], np.float32)
+
+    dark = replace(crop(np.zeros((4, 4, 3), np.uint8)), color=None, infrared=np.full((4, 4), 3, np.uint16))
+    made = of_crops(dark, embedder=Brightness(), modality="infrared")
+    assert made.vector == pytest.approx(np.array([3.0, 2.0]) / 13**0.5)
+    assert made.modality == "infrared"
+    assert of_crops(replace(dark, infrared=None), embedder=Brightness()).vector.size == 0
+
+
 def test_a_tracklet_without_new_crops_goes_on_with_an_empty_vector():
     made = of_crops(phase="closed")
     assert made.vector.shape == (0,)

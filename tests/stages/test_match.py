@@ -1,5 +1,7 @@
 """Who is who: somebody known where the evidence is enough, somebody new where it is not, nobody in two places."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import embedding, tracklet
@@ -106,6 +108,43 @@ def test_cameras_that_are_not_placed_are_matched_by_looks_alone():
     )
     site.said += site.match.process(embedding(seen, RED))
     assert site.identity_of("b") == site.identity_of("a")
+
+
+NOWHERE = (np.nan, np.nan)
+
+
+def test_people_without_a_place_on_the_floor_are_matched_by_looks_and_time():
+    known = {"at": NOWHERE, "height_m": np.nan}
+    site = Site().visit("a", "east", RED, 0, 4, **known).visit("b", "west", RED, 6, 9, **known)
+    site.visit("c", "west", BLUE, 12, 16, **known).visit("d", "east", RED, 20, 24, **known)
+    assert site.identity_of("a") == site.identity_of("b") == site.identity_of("d") != site.identity_of("c")
+
+
+def test_nobody_is_twice_in_one_camera_though_nobody_knows_where():
+    site = Site()
+    for second in range(6):
+        site.pass_to(second)
+        for name in "ab":
+            seen = tracklet("east", f"T-{name}", phase="updated", opened_ns=0, seen_ns=second * S)
+            places = {"entered_floor_m": np.array(NOWHERE), "floor_m": np.array(NOWHERE), "height_m": np.nan}
+            site.said += site.match.process(embedding(replace(seen, **places), RED))
+    assert site.identity_of("a") != site.identity_of("b")
+
+
+@pytest.mark.parametrize("unknown", ["entered_floor_m", "floor_m"])
+def test_an_unknown_place_says_nothing_against_two_views_of_one_person(unknown):
+    site = Site()
+    for second in range(6):
+        site.pass_to(second)
+        for name, camera in (("a", "east"), ("b", "west")):
+            lost = (
+                {unknown: np.array(NOWHERE, np.float32)}
+                if (name == "a") == (unknown == "entered_floor_m")
+                else {}
+            )
+            seen = tracklet(camera, f"T-{name}", phase="updated", opened_ns=0, seen_ns=second * S, **lost)
+            site.said += site.match.process(embedding(seen, RED))
+    assert site.identity_of("a") == site.identity_of("b")
 
 
 def test_a_decision_waits_for_votes_but_not_for_ever():

@@ -106,6 +106,32 @@ def test_colour_that_lies_elsewhere_is_laid_on_the_pixels_of_depth():
     assert np.array_equal(crop.color[..., 0], COLOR[12:36, 40:60, 0])
 
 
+def by_boxes(**picture):
+    """Ten frames in which somebody is seen of whom only the box is known."""
+    stage, out = Collect(), []
+    for i in range(10):
+        seen = frame("east", i, i * 100_000_000, view=VIEW, **picture)
+        out += stage.process(tracks(detections(seen, [MIDDLE]), [0]))
+    return out
+
+
+@pytest.mark.parametrize(("name", "modality"), [("color", "rgb"), ("infrared", "infrared")])
+def test_somebody_without_a_place_or_a_height_is_cut_out_of_the_picture_that_there_is(name, modality):
+    picture = {"color": COLOR, "infrared": COLOR[..., 0]}[name]
+    out = by_boxes(**{name: picture})
+    crop = next(one.crops[0] for one in of(Tracklet, out) if one.crops)
+    assert np.array_equal(crop.picture, picture[12:36, 40:60])
+    event = of(TrackletEvent, out)[0]
+    assert (event.modality, event.floor, event.height_m) == (modality, None, None)
+
+
+def test_infrared_is_not_kept_of_a_camera_that_has_more():
+    crop = next(
+        t.crops[0] for t in of(Tracklet, given(Collect(), *[[MIDDLE]] * 10, infrared=DEPTH)) if t.crops
+    )
+    assert crop.infrared is None
+
+
 def test_everybody_in_a_frame_stands_in_its_positions():
     (rows,) = of(Positions, given(Collect(), [MIDDLE, LEFT]))
     assert len(set(rows.tracklet_ids)) == 2

@@ -62,6 +62,47 @@ def test_every_picture_comes_in_colour_at_its_own_time(ending, tmp_path):
         assert np.abs(frame.color.astype(int) - colours(n)).mean() < 8
 
 
+def grey_film(path, deep):
+    """Five pictures of 8 bits, or of 16."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "gray16le" if deep else "gray"
+        for n in range(5):
+            picture = grey(n) if deep else (grey(n) >> 8).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format=stream.pix_fmt)))
+        container.mux(stream.encode())
+    return path
+
+
+def grey(n):
+    return np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)).astype(np.uint16) * 301 + n
+
+
+def test_infrared_of_16_bits_is_given_as_it_is(tmp_path):
+    given = replayed(grey_film(tmp_path / "door.mkv", deep=True), shows="infrared")
+    assert [frame.color for frame in given] == [None] * 5
+    assert all(np.array_equal(frame.infrared, grey(n)) for n, frame in enumerate(given))
+
+
+@pytest.mark.parametrize("codec", ["ffv1", "libx264"])
+def test_infrared_of_8_bits_is_grey_whatever_the_file_makes_of_it(tmp_path, codec):
+    if codec == "ffv1":
+        (first, *_), wanted = (
+            replayed(grey_film(tmp_path / "door.mkv", deep=False), shows="infrared"),
+            (grey(0) >> 8),
+        )
+    else:
+        first, wanted = replayed(film(tmp_path / "door.mp4"), shows="infrared")[4], np.full((HEIGHT, 4), 36)
+    assert (first.infrared.dtype, first.infrared.shape) == (np.uint8, (HEIGHT, WIDTH))
+    assert np.abs(first.infrared[:, -4:].astype(int) - wanted[:, -4:]).max() <= 6
+
+
+def test_without_a_known_lens_nothing_has_a_place_on_the_floor(tmp_path):
+    site = Site("demo", {"door": SiteCamera(1.0, 2.0, 30.0, 3.0, 50.0, 0.0)})
+    (frame, *_) = replayed(film(tmp_path / "door.mp4", 3), site=site)
+    assert frame.view.world_from_camera is None
+
+
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
 def test_a_variable_rate_is_kept(ending, tmp_path):
     times_ms = [0, 40, 41, 500, 533, 2000, 2001]

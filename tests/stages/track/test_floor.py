@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from builders import VIEW, detections, frame
 
+from pipeline.stage import InputError
 from stages.track.floor import Floor
 
 BOX = (30, 15, 60, 35)
@@ -204,6 +205,13 @@ def test_empty_frames_and_twenty_people():
     for i in range(10):
         ids = scene.ids(*((x + 0.05 * i, y) for x, y in crowd))
     assert ids == list(range(20))
+
+
+def test_who_has_no_place_on_the_floor_cannot_be_followed_there_and_that_is_one_line():
+    with pytest.raises(
+        InputError, match="^east: people were found who have no place on the floor; follow their boxes"
+    ):
+        Floor().update(detections(frame("east"), [BOX]))
 
 
 def test_refuses_a_setting_that_makes_no_sense():
