@@ -28,7 +28,7 @@ def on_floor(view: View, pixels: Array) -> Array:
     down = np.flatnonzero(rays[:, 2] < 0)
     reach = -pose.translation_m[2] / rays[down, 2]
     met = rays[down, :2] * reach[:, None]
-    near = (reach > 0) & (np.linalg.norm(met, axis=1) <= FARTHEST_M)
+    near = np.linalg.norm(met, axis=1) <= FARTHEST_M
     places[down[near]] = pose.translation_m[:2] + met[near]
     return places
 

@@ -83,9 +83,8 @@ class Evidence:
         ):
             apart_s = np.maximum(np.abs(at_ns - other_ns) / 1e9 - SAME_TIME_S, 0.0)
             apart_m = np.linalg.norm(place_m - other_m, axis=-1)
-            possible &= ~(
-                apart_m > SAME_PLACE_M + self.max_speed_m_s * apart_s
-            )  # of an unknown place nothing is said
+            too_far = apart_m > SAME_PLACE_M + self.max_speed_m_s * apart_s  # an unknown place is not
+            possible &= ~too_far
         at_once = np.abs(table.seen_ns[a] - table.seen_ns[b]) <= SAME_TIME_S * 1e9
         return np.where(possible, np.where(at_once, 4.0, 0.0), NEVER)
 

@@ -112,7 +112,13 @@ def test_frames_are_not_carried_between_processes_for_a_film(tmp_path):
     choices = Choices(
         simulate={"people": 1, "seconds": 1.0, "fps": 10.0, "seed": 1}, video=tmp_path / "film.mp4"
     )
-    assert Session(GraphFile.read(MAIN), choices, tmp_path).executor == "threads"
+    session = Session(GraphFile.read(MAIN), choices, tmp_path)
+    assert session.executor == "threads"
+    assert session.graph.nodes[-1].reads == (
+        "match",
+        "tracklets",
+        "track",
+    )  # in this order it is told who they are
 
 
 def test_a_name_that_the_film_needs_is_said(tmp_path):

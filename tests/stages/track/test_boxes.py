@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from calibration.camera import Intrinsics, Mount, View, pose_of
 from pipeline.messages import Detections, Frame
 from pipeline.wire import decode, encode
+from stages.track._box_fit import turn_of
+from stages.track._box_motion import BoxMotion, Noise, places_of
 from stages.track.boxes import BoxTracker
 
 SIZE = (1280, 720)
@@ -134,15 +136,33 @@ def test_all_keep_their_numbers_when_the_camera_turns():
     places = [(150 + 150 * n, 300 + 20 * (n % 3)) for n in range(7)]
     for _ in range(8):
         first = scene.ids(*(person(x, y) for x, y in places))
-    turned = [scene.ids(*(person(x + 45 * i, y) for x, y in places)) for i in range(1, 6)]
-    assert turned == [first] * 5
+    turned = [scene.ids(*(person(x + 62 * i, y) for x, y in places)) for i in (1, 2, 2, 3)]
+    assert turned == [first] * 4
 
 
-def test_one_who_starts_to_run_does_not_turn_the_camera():
-    scene = Scene()
-    for i in range(10):
-        ids = scene.ids(*(person(150 + 200 * n) for n in range(5)), person(100 + 12 * i, 600))
-    assert ids == [0, 1, 2, 3, 4, 5]
+def test_only_what_all_are_off_by_is_the_camera_s():
+    noise = Noise(0.07, 0.08, 0.35, 0.15)
+    there = places_of(np.array([person(150 + 150 * n) for n in range(7)]))
+    one_runs, all_turn = there.copy(), there + [30.0, -8.0, 0.0, 0.0]
+    one_runs[3, 0] += 40
+    expected = BoxMotion.begun(there, noise)
+    assert turn_of(expected, one_runs).tolist() == [0.0, 0.0]
+    assert turn_of(expected, all_turn) == pytest.approx([30.0, -8.0])
+    assert turn_of(expected[np.arange(4)], all_turn[:4]).tolist() == [0.0, 0.0]  # too few to know
+    wobble = np.random.default_rng(0).normal(0, 6, (7, 2))
+    assert turn_of(expected, there + np.hstack([wobble, np.zeros((7, 2))])).tolist() == [0.0, 0.0]
+
+
+def test_frames_that_never_came_leave_time_as_it_was():
+    scene = Scene(fps=30)
+    for i in range(30):
+        scene.ids(person(100 + 10 * i))
+    for _ in range(29):
+        next(scene._index)
+    assert scene.ids(person(690), person(420)) == [
+        0,
+        1,
+    ]  # a second later, and somebody who stands near the way
 
 
 def test_two_trackers_do_not_share_numbers():
@@ -159,6 +179,21 @@ def test_a_track_is_surer_the_longer_it_is_seen_and_less_sure_after_a_gap():
     for _ in range(10):
         scene.tracks()
     assert steady < scene.tracks(person(400)).box_error_px[0] < first < 0.1 * HIGH
+
+
+def test_who_comes_back_has_walked_straight_from_where_they_were_last_seen(monkeypatch):
+    def speed_px_s():
+        scene = Scene(10)
+        for i in range(20):
+            scene.ids(person(100 + 15 * i))  # 150 pixels a second
+        for _ in range(4):
+            scene.ids()
+        assert scene.ids(person(385 + 0.5 * 45)) == [0]  # 45, as it turns out
+        return scene.tracker._people.motion.speed[0, 0]
+
+    anew = speed_px_s()
+    monkeypatch.setattr("stages.track.boxes.SLICES", 1)
+    assert 45 < anew < speed_px_s() - 2
 
 
 def test_without_calibration_nobody_has_a_place_on_the_floor():
@@ -185,12 +220,13 @@ def test_a_calibrated_camera_says_where_they_stand_how_fast_they_go_and_how_sure
     for i in range(40):
         at = np.array([1.0 + 0.1 * i, 12.0])
         box = box_of(*at)
-        tracks = scene.tracks(np.array(box) + random.normal(0, 0.01 * (box[3] - box[1]), 4))
+        tracks = scene.tracks(np.array(box) + random.normal(0, 0.03 * (box[3] - box[1]), 4))
         off.append(np.linalg.norm(tracks.floor_m[0] - at))
         sure.append(np.sqrt(np.linalg.eigvalsh(tracks.covariance_m2[0]).max()))
-    assert max(off[10:]) < 0.5
+    assert max(off[10:]) < 1.2
     assert np.mean(np.array(off[10:]) < 2 * np.array(sure[10:])) > 0.9
-    assert tracks.velocity_m_s[0] == pytest.approx([1.0, 0.0], abs=0.3)
+    assert np.mean(off[10:]) > 0.2 * np.mean(sure[10:])
+    assert tracks.velocity_m_s[0] == pytest.approx([1.0, 0.0], abs=0.6)
 
 
 def test_who_stands_further_off_is_placed_less_surely():
