@@ -16,10 +16,10 @@ WIDER_S, WIDEST = (
     0.6,
 )  # shares of its size by which a box grows on each side, a second unseen and at most
 HEADING = 0.2  # how much it counts that somebody goes on in the same direction
-TURNS_WITH = 5  # so many boxes, off by the same, show that the camera has turned
+TURNS_WITH = 8  # so many boxes, off by the same, show that the camera has turned
 TURNED_FIT, TURNED_WIDER = 0.3, 0.3
 FAR = 1e6  # a cost that stands for never
-SURE_TURN = 3.0  # times the standard error of what they are off by
+SURE_TURN = 2.0  # times the standard error of what they are off by
 
 
 def fits(expected: BoxMotion, seen_from: Array, found: Array, unseen_s: Array, noise: Noise) -> Array:
