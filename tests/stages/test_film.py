@@ -79,6 +79,19 @@ def test_every_frame_is_shown_at_its_own_time(tmp_path, ending, fps):
     assert names_in(tmp_path) == [f"film.{ending}"]
 
 
+def test_without_an_encoder_for_h264_it_is_mpeg4(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages._reel.CODECS", ("no such encoder", "mpeg4"))
+    run = Run(tmp_path / "film.mp4")
+    for index in (0, 1, 7):
+        run.see(index, BOX)
+    run.end()
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        assert container.streams.video[0].codec_context.name == "mpeg4"
+    shown, times = pictures(tmp_path / "film.mp4")
+    assert times == pytest.approx([0.0, 0.1, 0.7], abs=0.001)
+    assert np.abs(shown[2][:40].astype(int) - 40).max() < 12
+
+
 def test_somebody_has_the_colour_of_their_identity_once_it_is_known_and_is_grey_before(tmp_path):
     run = Run(tmp_path / "film.mp4")
     for index in range(5):
