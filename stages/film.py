@@ -123,8 +123,8 @@ class Film(
     def _people(self, tracks: Tracks) -> list[Followed]:
         camera_id, ids = tracks.camera_id, tracks.track_ids.tolist()
         told = self._tracklets.get(camera_id)
-        is_of_it = told is not None and told.frame_index == tracks.frame.index
-        tracklets = told.tracklet_ids if told is not None and is_of_it else ("",) * len(ids)
+        is_of_it = told and told.frame_index == tracks.frame.index and len(told.tracklet_ids) == len(ids)
+        tracklets = told.tracklet_ids if told and is_of_it else ("",) * len(ids)
         people = []
         for box, id, tracklet in zip(tracks.boxes, ids, tracklets, strict=True):
             identity = self._identity_of.get(tracklet, "")
