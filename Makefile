@@ -39,7 +39,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/uv
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(UV) -r pyproject.toml --extra realsense --extra openvino --extra onnxruntime --extra tensorrt-rtx --extra dev
+	$(UV) -r pyproject.toml --extra realsense --extra openvino --extra onnxruntime --extra tensorrt-rtx --extra torch --extra quantize --extra dev
 	touch $@
 
 .venv-judges/.done: tests/judges/requirements.txt | $(BIN)/uv

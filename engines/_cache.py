@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+from collections.abc import Collection
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from engines._machine_key import Untrusted, check_folder, home, machine_key, mak
 
 log = logging.getLogger(__name__)
 
-FIRST = b"sightline engine 1"
+FIRST = b"sightline engine 2"
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +48,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipe: Recipe
     sha256: str
+    compared: str  # what was found before it was kept
 
 
 def kept(recipe: Recipe) -> bytes | None:
@@ -55,7 +57,7 @@ def kept(recipe: Recipe) -> bytes | None:
         return None
     try:
         found, engine = _read(recipe.path, machine_key())
-        if found.key != recipe.key:
+        if found.recipe.key != recipe.key:
             raise Untrusted(f"{recipe.path}: is the engine of something else")
     except (Untrusted, OSError) as error:
         log.warning("%s; it is not used, and %s is compiled again", error, recipe.model)
@@ -63,15 +65,25 @@ def kept(recipe: Recipe) -> bytes | None:
     return engine
 
 
-def keep(recipe: Recipe, engine: bytes) -> None:
-    """Write an engine for the next time; where that cannot be, it is logged."""
+def keep(recipe: Recipe, engine: bytes, compared: str = "") -> None:
+    """Write an engine for the next time, and how it compared; where that cannot be, it is logged."""
     try:
         make_folder(recipe.path.parent)
         check_folder(recipe.path.parent)
-        signed = msgspec.json.encode(_Kept(recipe, sha256(engine).hexdigest()), order="deterministic")
+        signed = msgspec.json.encode(
+            _Kept(recipe, sha256(engine).hexdigest(), compared), order="deterministic"
+        )
         write_own(recipe.path, b"\n".join([FIRST, signed, _signature(machine_key(), signed), engine]))
     except (Untrusted, OSError) as error:
         log.warning("%s; %s is compiled again the next time", error, recipe.model)
+
+
+def drop(recipe: Recipe) -> None:
+    """Remove the engine of a recipe, if there is one; where that cannot be, it is logged."""
+    try:
+        recipe.path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("%s: cannot be removed, %s", recipe.path, error.strerror)
 
 
 def recipes(model: str) -> list[Recipe]:
@@ -79,15 +91,56 @@ def recipes(model: str) -> list[Recipe]:
     found = []
     for path in sorted(_folder().glob(f"{model}-*.engine")):
         try:
-            recipe, _ = _read(path, machine_key())
+            told, _ = _read(path, machine_key())
         except (Untrusted, OSError) as error:
             log.warning("%s; it is not used", error)
         else:
-            found += [recipe] if recipe.path == path else []
+            found += [told.recipe] if told.recipe.path == path else []
     return found
 
 
-def _read(path: Path, key: bytes) -> tuple[Recipe, bytes]:
+def latest(recipe: Recipe) -> Recipe | None:
+    """Of the engine that was kept last, whatever its shapes are."""
+    alike = [
+        one for one in recipes(recipe.model) if msgspec.structs.replace(one, shapes=recipe.shapes) == recipe
+    ]
+    return max(alike, key=lambda one: one.path.stat().st_mtime_ns, default=None)
+
+
+def comparison(recipe: Recipe) -> str:
+    """What was found before an engine was kept."""
+    return _read(recipe.path, machine_key())[0].compared
+
+
+def prune(recipe: Recipe, known: Collection[str]) -> None:
+    """Remove what an engine that was just kept makes useless: those of its model from other weights or for another
+    version of its runtime, and of models that are not `known`; and whatever cannot be trusted.
+    """
+    try:
+        check_folder(_folder())
+        key = machine_key()
+    except (Untrusted, OSError):
+        return  # nothing was kept either, which has been said
+    for path in _folder().glob("*.engine"):
+        model = path.name.rpartition("-")[0]
+        try:
+            if model not in {*known, recipe.model} or (model == recipe.model and _is_past(path, key, recipe)):
+                path.unlink(missing_ok=True)
+                log.info("%s: removed, its model or its runtime has changed", path)
+        except OSError as error:
+            log.warning("%s: cannot be removed, %s", path, error.strerror)
+
+
+def _is_past(path: Path, key: bytes, recipe: Recipe) -> bool:
+    try:
+        found = _read(path, key)[0].recipe
+    except Untrusted:
+        return True
+    is_other_version = found.runtime == recipe.runtime and found.version != recipe.version
+    return found.files != recipe.files or is_other_version
+
+
+def _read(path: Path, key: bytes) -> tuple[_Kept, bytes]:
     """Raises Untrusted for whatever this user has not written like this."""
     check_folder(path.parent)
     first, _, rest = read_own(path).partition(b"\n")
@@ -98,7 +151,7 @@ def _read(path: Path, key: bytes) -> tuple[Recipe, bytes]:
     told = msgspec.json.decode(signed, type=_Kept)
     if not hmac.compare_digest(told.sha256, sha256(engine).hexdigest()):
         raise Untrusted(f"{path}: was changed after it was written")
-    return told.recipe, engine
+    return told, engine
 
 
 def _signature(key: bytes, signed: bytes) -> bytes:

@@ -32,6 +32,11 @@ class Model:
         self.close()
         self._network = opened(self.manifest, self.runtime, self.precision)
 
+    def use(self, network: Network) -> None:
+        """Run on this network instead of one that `open` would make."""
+        self.close()
+        self._network = network
+
     def close(self) -> None:
         """Give back what `open` took."""
         network, self._network = self._network, None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,39 @@ from numpy.typing import NDArray
 from configs.build import InputError, closest
 from engines._manifest import Manifest
 from engines._onnx import checked_onnx
+from engines._plan import Plan
+from engines._plan import Precision as Precision
 from engines._weights import weights
+from engines.runtimes._cuda import gpu
 
 log = logging.getLogger(__name__)
 
-Precision = Literal["fp32", "fp16", "bf16", "int8"]
 Outputs = Mapping[str, NDArray[Any]]
-# What each runtime reads, in the order in which `auto` tries them. A runtime is named as its package and its extra.
-READS = {"openvino": (".onnx", ".xml"), "onnxruntime": (".onnx",)}
-ONLY_BUILT = ("tensorrt", "tensorrt_rtx")  # compiled for, never run
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of a runtime before it is imported. It is named as its package."""
+
+    reads: tuple[str, ...]
+    extra: str
+    file: str  # in engines/runtimes
+    runs_on: tuple[str, ...]
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether nothing else will do."""
+        return self.runs_on == ("GPU",)
+
+
+# in the order in which `auto` tries them; on a GPU, ONNX Runtime comes before what runs on the processor alone
+KINDS = {
+    "tensorrt": Kind((".onnx",), "", "tensorrt", ("GPU",)),
+    "tensorrt_rtx": Kind((".onnx",), "tensorrt-rtx", "tensorrt", ("GPU",)),
+    "openvino": Kind((".onnx", ".xml"), "openvino", "openvino", ("CPU",)),
+    "onnxruntime": Kind((".onnx",), "onnxruntime", "onnxruntime", ("CPU", "GPU")),
+    "torch": Kind((".onnx",), "torch", "torch", ("CPU", "GPU")),
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +71,7 @@ class Network(Protocol):
 
     runtime: str
     device: str
+    layers: str  # at which precision they compute
     inputs: Mapping[str, Port]
     outputs: Mapping[str, Port]
     most: int | None  # largest batch that runs as one; the parts of a larger one run side by side
@@ -59,14 +84,38 @@ class Network(Protocol):
     def close(self) -> None: ...
 
 
+class Runtime(Protocol):
+    """A file in `engines/runtimes`."""
+
+    def precisions(self) -> tuple[Precision, ...]:
+        """Those at which it really computes on its device."""
+
+    def device(self) -> tuple[str, str]:
+        """What it runs on here, and what that can do."""
+
+    def version(self, runtime: str) -> str:
+        """Of the library."""
+
+    def flags(self, plan: Plan) -> dict[str, str]:
+        """What else an engine depends on."""
+
+    def built(self, model: Path, manifest: Manifest, plan: Plan) -> bytes | None:
+        """The engine; none where it reads the model itself."""
+
+    def loaded(self, model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) -> Network:
+        """The network, warmed up."""
+
+
 def opened(manifest: Manifest, runtime: str = "auto", precision: Precision = "fp32") -> Network:
     """The network of a model on the named runtime, or on the fastest that is installed and can read it.
 
     Raises InputError for weights that are missing, changed or no such network, and for a runtime that is not there.
     """
+    from engines._compiled import ready
+
     model = checked(manifest)
     chosen, why = chosen_runtime(model, runtime)
-    network: Network = import_module(f"engines.runtimes.{chosen}").opened(model, manifest, precision)
+    network = ready(model, manifest, Plan(chosen, precision))
     log.info("%s runs on %s, %s (%s)", manifest.name, chosen, network.device, why)
     return network
 
@@ -79,30 +128,57 @@ def checked(manifest: Manifest) -> Path:
     return model
 
 
-def chosen_runtime(model: Path, runtime: str = "auto") -> tuple[str, str]:
-    """The runtime for a model's file, and why that one."""
+def runtime_of(name: str) -> Runtime:
+    """The file of a runtime."""
+    return cast(Runtime, import_module(f"engines.runtimes.{KINDS[name].file}"))
+
+
+def chosen_runtime(model: Path, runtime: str = "auto", only_builds: bool = False) -> tuple[str, str]:
+    """The runtime for a model's file, and why that one. Raises InputError where it can't be had, and, but where one
+    `only_builds`, where its device is not there.
+    """
     if runtime != "auto":
-        return _named(model, runtime), "as named"
-    reading = [name for name, endings in READS.items() if model.suffix in endings]
+        return _named(model, runtime, only_builds), "as named"
+    reading = [name for name, kind in KINDS.items() if model.suffix in kind.reads and _has_device(kind)]
     there = [name for name in reading if find_spec(name)]
     if not there:
         raise InputError(f"{model}: nothing that reads it is installed; {_install(reading[0])}")
+    if "onnxruntime" in there and gpu() and not KINDS[there[0]].needs_gpu and _has_cuda():
+        return "onnxruntime", f"it is installed with its CUDA provider, and {gpu()} is here"
     return there[0], f"the first that is installed of {', '.join(reading)}"
 
 
-def _named(model: Path, runtime: str) -> str:
-    if runtime in ONLY_BUILT:
-        raise InputError(
-            f"runtime: {runtime} can be compiled for, not run yet; choose from auto, {', '.join(READS)}"
-        )
-    if runtime not in READS:
-        raise InputError(f"runtime: there is no {runtime!r}{closest(runtime, ['auto', *READS])}")
-    if model.suffix not in READS[runtime]:
-        raise InputError(f"{model}: {runtime} reads {', '.join(READS[runtime])} only; choose another runtime")
+def installed() -> list[str]:
+    """The runtimes that can run here."""
+    return [name for name, kind in KINDS.items() if find_spec(name) and _has_device(kind)]
+
+
+def _named(model: Path, runtime: str, only_builds: bool) -> str:
+    if runtime not in KINDS:
+        raise InputError(f"runtime: there is no {runtime!r}{closest(runtime, ['auto', *KINDS])}")
+    kind = KINDS[runtime]
+    if model.suffix not in kind.reads:
+        raise InputError(f"{model}: {runtime} reads {', '.join(kind.reads)} only; choose another runtime")
     if not find_spec(runtime):
         raise InputError(f"runtime: {runtime} is not installed; {_install(runtime)}")
+    if not only_builds and not _has_device(kind):
+        others = ", ".join(["auto", *installed()])
+        raise InputError(
+            f"runtime: {runtime} needs an NVIDIA GPU, and there is none here; choose from {others}"
+        )
     return runtime
 
 
-def _install(extra: str) -> str:
-    return f"it needs the {extra!r} extra: pip install '.[{extra}]'"
+def _has_device(kind: Kind) -> bool:
+    return not kind.needs_gpu or gpu() is not None
+
+
+def _has_cuda() -> bool:
+    from engines.runtimes.onnxruntime import uses_gpu
+
+    return uses_gpu()
+
+
+def _install(runtime: str) -> str:
+    extra = KINDS[runtime].extra
+    return f"it needs the {extra!r} extra: pip install '.[{extra}]'" if extra else f"pip install {runtime}"

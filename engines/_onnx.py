@@ -28,6 +28,8 @@ INSIDE = {
 # by TensorProto.data_type
 FLOATS: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 10: np.dtype("<f2"), 11: np.dtype("<f8")}
 DATA_TYPE, FLOAT_DATA, NAME, RAW_DATA, DOUBLE_DATA, EXTERNAL_DATA = 2, 4, 8, 9, 10, 13
+FIRST_SIZE = 7, 11, 2, 1, 2, 1  # graph, input, type, tensor, shape, dimension: the first of each
+DIM_VALUE = 1
 VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5  # how a field is written
 LONGEST_VARINT = 10
 
@@ -44,6 +46,17 @@ def checked_onnx(model: Path, known: Iterable[str]) -> None:
         raise InputError(f"{model}: is not an ONNX file, {error}; fetch it again") from error
     if wrong:
         raise InputError(f"{model}: {wrong}")
+
+
+def fixed_batch(model: Path) -> int:
+    """How many rows the first input of an ONNX file always takes; 0 where that is open, or is not said."""
+    at = memoryview(model.read_bytes())
+    try:
+        for number in FIRST_SIZE:
+            at = next(value for name, value in _fields(at) if name == number)
+        return next((_number(value) for name, value in _fields(at) if name == DIM_VALUE), 0)
+    except (StopIteration, ValueError):
+        return 0
 
 
 def _wrong(whole: memoryview, folder: Path, known: frozenset[str]) -> str:

@@ -1,8 +1,11 @@
-"""Runs networks with ONNX Runtime, on a CPU: one thread for each part, and as many parts at once as there are cores."""
+"""Runs networks with ONNX Runtime: on a CPU one thread for each part, and as many parts at once as there are cores; on
+an NVIDIA GPU, where its CUDA provider and one are there, a whole batch at once.
+"""
 
 from __future__ import annotations
 
-import os
+import logging
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import InputError
+from engines._lowered import lowered, quiet
 from engines._manifest import Manifest
-from engines._network import Outputs, Port, Precision
-from engines.runtimes._parallel import Parallel, warmed_up
+from engines._network import Outputs, Port
+from engines._plan import Plan, Precision
+from engines.runtimes._cuda import gpu
+from engines.runtimes._parallel import Parallel, Ready, cores, warmed_up
+from engines.runtimes._processor import processor
 
+log = logging.getLogger(__name__)
+
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 DTYPES = {  # of the types that ONNX Runtime names
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -25,18 +35,40 @@ DTYPES = {  # of the types that ONNX Runtime names
 }
 
 
-def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Parallel:
-    """The network in an ONNX file; raises InputError where it is none that can run."""
-    if precision != "fp32":
-        raise InputError(f"{model}: onnxruntime runs fp32 only as yet, got {precision}")
-    onnxruntime = _library()
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    settings.log_severity_level = 4  # what is wrong is raised, and said once
-    try:
-        session = onnxruntime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own share no other class
-        raise InputError(f"{model}: is no network that ONNX Runtime can run, {_reason(error)}") from error
+def uses_gpu() -> bool:
+    """Whether there is a GPU, and a build of ONNX Runtime for it."""
+    return gpu() is not None and CUDA in _library().get_available_providers()
+
+
+def precisions() -> tuple[Precision, ...]:
+    """Its kernels for CPUs would take numbers of 16 bits for 32 again."""
+    return ("fp32", "fp16", "int8") if uses_gpu() else ("fp32", "int8")
+
+
+def device() -> tuple[str, str]:
+    """What it runs on, and what that can do."""
+    found = gpu()
+    return (found.name, found.capability) if found and uses_gpu() else processor()
+
+
+def version(runtime: str) -> str:
+    """Of the library, as it is installed."""
+    return str(_library().__version__)
+
+
+def flags(plan: Plan) -> dict[str, str]:
+    """What its provider is."""
+    return {"provider": CUDA if uses_gpu() else CPU}
+
+
+def built(model: Path, manifest: Manifest, plan: Plan) -> bytes | None:
+    """The network at its precision; none for the file itself, which it reads as it is."""
+    return lowered(model, plan)
+
+
+def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) -> Parallel:
+    """The network, warmed up; raises InputError where it is none that can run."""
+    session, on_gpu = _session(model, engine)
     inputs = {port.name: _port(port, model) for port in session.get_inputs()}
     outputs = {port.name: _port(port, model) for port in session.get_outputs()}
     fed = next(iter(inputs))
@@ -44,12 +76,34 @@ def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Pa
     def run(part: NDArray[Any]) -> Outputs:
         return dict(zip(outputs, session.run(None, {fed: part}), strict=True))
 
-    return warmed_up(model, manifest, ("onnxruntime", "CPU"), (inputs, outputs), run)
+    name = f"{'GPU' if on_gpu else 'CPU'}, {device()[0]}"
+    lanes = 2 if on_gpu else cores()  # a second batch is copied while the first is computed
+    ready = Ready(
+        "onnxruntime", name, inputs, outputs, run, layers=plan.precision, threads=lanes, splits=not on_gpu
+    )
+    return warmed_up(model, manifest, ready)
 
 
+def _session(model: Path, engine: bytes | None) -> tuple[Any, bool]:
+    """What runs it, and whether that is on the GPU."""
+    onnxruntime = _library()
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    settings.log_severity_level = 4  # what is wrong is raised, and said once
+    providers = [CUDA, CPU] if uses_gpu() else [CPU]
+    try:
+        session = onnxruntime.InferenceSession(engine or str(model), settings, providers=providers)
+    except Exception as error:  # ONNX Runtime's own share no other class
+        raise InputError(f"{model}: is no network that ONNX Runtime can run, {_reason(error)}") from error
+    taken = session.get_providers()[0]
+    if taken != providers[0]:  # it falls back without a word
+        raise InputError(f"runtime: onnxruntime cannot use the GPU, {CUDA} does not start; mend its CUDA")
+    return session, taken == CUDA
+
+
+@cache
 def _library() -> Any:
-    """ONNX Runtime, without its telemetry: as it comes, it writes an id into the cache folder and reports its use."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, when it is first imported
+    quiet()
     import onnxruntime
 
     return onnxruntime

@@ -2,45 +2,106 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
+from collections import Counter
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, cast
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import InputError
-from engines._cache import Recipe, keep, kept
+from engines._lowered import eight_bits, quiet
 from engines._manifest import Manifest
-from engines._network import Outputs, Port, Precision
-from engines.runtimes._parallel import Parallel, cores, warmed_up
+from engines._network import Outputs, Port
+from engines._plan import Plan, Precision
+from engines.runtimes._parallel import Parallel, Ready, cores, warmed_up
 
 DEVICE = "CPU"
+HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}  # int8: of what is not quantized
+NEEDS = {"bf16": "BF16", "fp16": "FP16", "int8": "INT8"}  # what the processor must be able to do
+LENGTH = 8  # bytes that say how long a description is
+COMPUTING = ("Convolution", "FullyConnected", "MatMul", "Gemm")  # layers whose precision matters
 
 
-def opened(model: Path, manifest: Manifest, precision: Precision = "fp32") -> Parallel:
-    """The network in an ONNX file or in an OpenVINO IR; raises InputError where it is none that can run."""
+def precisions() -> tuple[Precision, ...]:
+    """Those at which this processor computes; at others OpenVINO would take another one without a word."""
+    able = _core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+    every: tuple[Precision, ...] = ("fp32", "fp16", "bf16", "int8")
+    return tuple(one for one in every if one not in NEEDS or NEEDS[one] in able)
+
+
+def device() -> tuple[str, str]:
+    """What it runs on, and what that can do."""
+    able = _core().get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+    return str(_core().get_property(DEVICE, "FULL_DEVICE_NAME")), " ".join(able)
+
+
+def version(runtime: str) -> str:
+    """Of the library, as it is installed."""
+    return str(_library().get_version())
+
+
+def flags(plan: Plan) -> dict[str, str]:
+    """One thread for a request: what it gives is then the same, bit for bit, however many run."""
+    return {
+        "INFERENCE_PRECISION_HINT": HINTS[plan.precision],
+        "NUM_STREAMS": str(cores()),
+        "INFERENCE_NUM_THREADS": str(cores()),
+    }
+
+
+def built(model: Path, manifest: Manifest, plan: Plan) -> bytes:
+    """The engine of an ONNX file or of an OpenVINO IR; raises InputError where it is no network that can run."""
     if model.suffix == ".xml" and b"<net" not in _head(model):  # else every reader that OpenVINO has tries it
         raise InputError(f"{model}: is no OpenVINO IR, it does not begin with <net; fetch it again")
-    if precision != "fp32":
-        raise InputError(f"{model}: openvino runs fp32 only as yet, got {precision}")
     core = _core()
-    recipe = _recipe(core, manifest, precision)
-    engine = kept(recipe)
-    compiled = (
-        _compiled(core, model) if engine is None else core.import_model(BytesIO(engine), DEVICE, _settings())
-    )
+    try:
+        network = core.read_model(model)
+        if plan.precision == "int8":
+            return _packed(eight_bits(network, plan, manifest.input.name))
+        return bytes(core.compile_model(network, DEVICE, flags(plan)).export_model().getvalue())
+    except RuntimeError as error:
+        raise InputError(f"{model}: is no network that OpenVINO can run, {_reason(error)}") from error
+
+
+def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) -> Parallel:
+    """The network of an engine, warmed up."""
+    engine = engine or b""
+    if plan.precision == "int8":
+        compiled = _core().compile_model(_core().read_model(*_unpacked(engine)), DEVICE, flags(plan))
+    else:
+        compiled = _core().import_model(BytesIO(engine), DEVICE, flags(plan))
     inputs = {port.any_name: _port(port) for port in compiled.inputs}
     outputs = {port.any_name: _port(port) for port in compiled.outputs}
-    names = "openvino", f"{DEVICE}, {recipe.device}"
-    network = warmed_up(model, manifest, names, (inputs, outputs), _runner(compiled, list(outputs)))
-    if engine is None:
-        keep(recipe, compiled.export_model().getvalue())
-    return network
+    ready = Ready(
+        "openvino",
+        f"{DEVICE}, {device()[0]}",
+        inputs,
+        outputs,
+        _runner(compiled, list(outputs)),
+        layers=_layers(compiled),
+    )
+    return warmed_up(model, manifest, ready)
+
+
+def _packed(network: Any) -> bytes:
+    """The network as an IR in one piece. Of some networks with 8 bits (retail-0013) OpenVINO 2026.4 exports an engine
+    that finds nothing once it is imported, so such a network is kept, and compiled each time.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "network.xml"
+        _library().save_model(network, path, compress_to_fp16=False)
+        description, weights = path.read_bytes(), path.with_suffix(".bin").read_bytes()
+    return len(description).to_bytes(LENGTH, "big") + description + weights
+
+
+def _unpacked(engine: bytes) -> tuple[bytes, bytes]:
+    end = LENGTH + int.from_bytes(engine[:LENGTH], "big")
+    return engine[LENGTH:end], engine[end:]
 
 
 @cache
@@ -53,41 +114,19 @@ def _core() -> Any:
 
 
 def _library() -> Any:
-    """OpenVINO, without its telemetry: as it comes, it writes an id into the home folder and reports each import."""
-    sys.modules.setdefault("openvino_telemetry", cast(Any, None))  # as if it were not installed
+    quiet()
     import openvino
 
     return openvino
 
 
-def _recipe(core: Any, manifest: Manifest, precision: Precision) -> Recipe:
-    return Recipe(
-        model=manifest.name,
-        files={file.name: file.sha256 for file in manifest.files},
-        runtime="openvino",
-        version=_library().get_version(),
-        device=core.get_property(DEVICE, "FULL_DEVICE_NAME"),
-        capability=" ".join(core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")),
-        precision=precision,
-        shapes={},  # as the model has them
-        flags=_settings(),
+def _layers(compiled: Any) -> str:
+    """At which precision the layers that compute most really run."""
+    told = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    kinds = Counter(
+        one["runtimePrecision"].astype(str) for one in told if one["layerType"].astype(str) in COMPUTING
     )
-
-
-def _settings() -> dict[str, str]:
-    """One thread for a request: what it gives is then the same, bit for bit, however many run."""
-    return {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "NUM_STREAMS": str(cores()),
-        "INFERENCE_NUM_THREADS": str(cores()),
-    }
-
-
-def _compiled(core: Any, model: Path) -> Any:
-    try:
-        return core.compile_model(core.read_model(model), DEVICE, _settings())
-    except RuntimeError as error:
-        raise InputError(f"{model}: is no network that OpenVINO can run, {_reason(error)}") from error
+    return ", ".join(f"{count} layers at {kind}" for kind, count in kinds.most_common()) or "no such layer"
 
 
 def _head(model: Path) -> bytes:
@@ -95,7 +134,7 @@ def _head(model: Path) -> bytes:
         return file.read(1024)
 
 
-def _runner(compiled: Any, names: Iterable[str]) -> Any:
+def _runner(compiled: Any, names: list[str]) -> Any:
     """Runs one part on whichever request is free, and waits for one where none is."""
     free: SimpleQueue[Any] = SimpleQueue()
     for _ in range(cores()):

@@ -54,7 +54,10 @@ def test_the_table_says_whether_weights_are_there_and_for_what_they_are_compiled
     assert row(said("models")) == ["small", "embed", "missing", "-", "Apache-2.0"]
     path = written(folder)
     assert row(said("models"))[2:4] == [f"in {folder}", "-"]
-    assert re.fullmatch("small: is compiled for openvino, CPU, .+\n", said("compile", "small"))
+    assert re.fullmatch(
+        "small: is compiled for openvino fp32, CPU, .+: 1 layers at f32; cosine 1.0+ on noise\n",
+        said("compile", "small"),
+    )
     assert row(said("models"))[3] == "openvino fp32"
     said("compile", "small", "--runtime", "tensorrt_rtx")
     assert row(said("models"))[3] == "openvino fp32, tensorrt_rtx fp32"
@@ -75,7 +78,9 @@ def test_what_was_compiled_of_other_weights_does_not_count(folder):
 def test_a_runtime_that_compiles_nothing_says_so(folder):
     written(folder)
     printed = said("compile", "small", "--runtime", "onnxruntime")
-    assert printed == "small: has nothing compiled to keep, and runs on onnxruntime, CPU\n"
+    assert re.fullmatch(
+        "small: has nothing compiled to keep, and runs on onnxruntime fp32, CPU, .+\n", printed
+    )
 
 
 def test_what_cannot_be_compiled_is_one_line(folder):

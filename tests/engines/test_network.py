@@ -43,7 +43,7 @@ def refused(manifest, runtime="auto"):
 
 def test_the_first_that_is_installed_and_reads_the_file_is_taken(installed):
     installed("openvino", "onnxruntime")
-    assert chosen_runtime(ONNX) == ("openvino", "the first that is installed of openvino, onnxruntime")
+    assert chosen_runtime(ONNX) == ("openvino", "the first that is installed of openvino, onnxruntime, torch")
     assert chosen_runtime(ONNX, "onnxruntime") == ("onnxruntime", "as named")
     installed("onnxruntime")
     assert chosen_runtime(ONNX)[0] == "onnxruntime"
@@ -85,7 +85,7 @@ def test_which_one_runs_and_why_is_said(folder, caplog):
     caplog.set_level(logging.INFO)
     opened(manifest_of(written(folder))).close()
     assert "small runs on openvino, CPU, " in caplog.text
-    assert "(the first that is installed of openvino, onnxruntime)" in caplog.text
+    assert "(the first that is installed of openvino, onnxruntime, torch)" in caplog.text
 
 
 @pytest.mark.parametrize(

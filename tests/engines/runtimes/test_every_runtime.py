@@ -14,10 +14,11 @@ from networks import INPUT, REAL, WEIGHTS, manifest_of, means, network, real, wr
 
 from configs.build import InputError
 from engines._manifest import Range
-from engines._network import READS, opened
+from engines._network import KINDS, installed, opened
 
 ROOT = Path(__file__).parents[3]
-ALL = pytest.mark.parametrize("runtime", READS)
+HERE = installed()
+ALL = pytest.mark.parametrize("runtime", HERE)
 
 
 def pictures(count, seed=1, shape=(3, 8, 8)):
@@ -42,7 +43,9 @@ def run(tmp_path, monkeypatch):
 @ALL
 def test_says_what_it_is_and_what_goes_in_and_comes_out(run, runtime):
     made = run(runtime)
-    assert (made.runtime, made.device.split(",")[0], made.most) == (runtime, "CPU", None)
+    assert (made.runtime, made.device.split(",")[0]) == (runtime, made.device[:3])
+    assert made.device[:3] in KINDS[runtime].runs_on
+    assert made.layers
     assert {name: (port.shape, port.dtype) for name, port in made.inputs.items()} == {
         "picture": ((None, 3, 8, 8), np.float32)
     }
@@ -57,7 +60,7 @@ def test_says_what_it_is_and_what_goes_in_and_comes_out(run, runtime):
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 9])
 def test_gives_a_row_for_every_picture_in_their_order_whatever_it_takes_at_once(run, runtime, rows, count):
     made, batch = run(runtime, network(rows)), pictures(count)
-    assert made.most == (None if rows == "n" else rows)
+    assert made.most == (rows if rows != "n" else {"torch": 1, "tensorrt_rtx": 64}.get(runtime))
     for given in (made(batch), made.submit(batch)()):
         assert given["features"].shape == (count, 4, 8, 8)
         assert given["means"].dtype == np.float32
@@ -200,14 +203,6 @@ def test_a_graph_that_makes_no_sense_is_one_line(run, runtime):
     assert "\n" not in str(told.value)
 
 
-@ALL
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_a_precision_that_it_has_not_is_refused(tmp_path, monkeypatch, runtime, precision):
-    monkeypatch.setenv("SIGHTLINE_MODELS", str(tmp_path))
-    with pytest.raises(InputError, match=f"runs fp32 only as yet, got {precision}"):
-        opened(manifest_of(written(tmp_path)), runtime, precision)
-
-
 ALONE = """
 import sys
 from pathlib import Path
@@ -270,7 +265,7 @@ def test_all_give_the_same_for_a_real_network(recordings, monkeypatch, name):
     monkeypatch.setenv("SIGHTLINE_MODELS", str(recordings / "models"))
     batch = pictures(3, shape=REAL[name].shape)
     given = {}
-    for runtime in [runtime for runtime in READS if ".onnx" in READS[runtime]]:
+    for runtime in HERE:
         made = opened(real(recordings, name), runtime)
         assert made.most == 1
         given[runtime] = made(batch)
@@ -279,7 +274,7 @@ def test_all_give_the_same_for_a_real_network(recordings, monkeypatch, name):
     assert given
     for outputs in given.values():
         for output, array in reference.items():
-            np.testing.assert_allclose(outputs[output], array, atol=1e-3)
+            np.testing.assert_allclose(outputs[output], array, atol=1e-4)
 
 
 def test_openvino_reads_an_ir(recordings, monkeypatch):

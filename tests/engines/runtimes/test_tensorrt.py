@@ -1,5 +1,7 @@
 """Engines for NVIDIA GPUs, built without one, and never run."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -7,9 +9,10 @@ from networks import REAL, manifest_of, network, real, written
 
 from configs.build import InputError
 from engines._cache import kept, recipes
+from engines._compiled import only_built
 from engines._network import opened
-from engines.runtimes import tensorrt
-from engines.runtimes.tensorrt import build
+from engines._plan import Plan
+from engines.runtimes._cuda import gpu
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +20,13 @@ def home(tmp_path, monkeypatch):
     for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "SIGHTLINE_MODELS"):
         monkeypatch.setenv(name, str(tmp_path))
     return tmp_path
+
+
+RTX = Plan("tensorrt_rtx")
+
+
+def build(path, made, **changes):
+    return only_built(path, made, replace(RTX, **changes))
 
 
 def weighs(path):
@@ -51,15 +61,10 @@ def test_what_it_does_not_know_is_one_line(home):
     assert recipes("small") == []
 
 
-def test_what_is_not_installed_says_how_to_install_it(home, monkeypatch):
-    monkeypatch.setattr(tensorrt, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"tensorrt_rtx is not installed; pip install '\.\[tensorrt-rtx\]'"):
-        build(written(home), manifest_of(written(home)))
-
-
-@pytest.mark.parametrize("runtime", ["tensorrt", "tensorrt_rtx"])
-def test_it_does_not_run_yet(home, runtime):
+@pytest.mark.skipif(gpu() is not None, reason="there is a GPU")
+def test_without_a_gpu_it_is_said_and_others_are_named(home):
     with pytest.raises(
-        InputError, match=f"{runtime} can be compiled for, not run yet; choose from auto, openvino"
+        InputError,
+        match="runtime: tensorrt_rtx needs an NVIDIA GPU, and there is none here; choose from auto, openvino",
     ):
-        opened(manifest_of(written(home)), runtime)
+        opened(manifest_of(written(home)), "tensorrt_rtx")
