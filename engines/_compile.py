@@ -12,7 +12,7 @@ from typing import Protocol
 from configs.build import InputError
 from engines._cache import Recipe, comparison, recipes
 from engines._comparison import Compared, Comparison, Fed, Pictures
-from engines._compiled import check_precision, compiled, only_built, recipe_of, reference
+from engines._engine import check_precision, compiled, only_built, recipe_of, reference
 from engines._manifest import Manifest
 from engines._network import KINDS, Network, checked, chosen_runtime
 from engines._onnx import fixed_batch

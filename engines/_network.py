@@ -111,7 +111,7 @@ def opened(manifest: Manifest, runtime: str = "auto", precision: Precision = "fp
 
     Raises InputError for weights that are missing, changed or no such network, and for a runtime that is not there.
     """
-    from engines._compiled import ready
+    from engines._engine import ready
 
     model = checked(manifest)
     chosen, why = chosen_runtime(model, runtime)

@@ -1,34 +1,20 @@
 """An ONNX graph as a PyTorch module: each node is looked up in one table of what its operator means.
 
-It is the reference that engines are compared with, so it says of every operator what the ONNX standard says, and
-refuses what is not in the table. No converter that we found is kept up with PyTorch.
+It is the reference that engines are compared with. No converter that we found is kept up with PyTorch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import onnx
 import torch
 from onnx import numpy_helper
-from torch.nn import functional
+
+from engines.runtimes._onnx_operators import OPERATORS, UnknownOperator
 
 Tensor = torch.Tensor
-Attributes = Mapping[str, Any]
-DTYPES = {  # of TensorProto.data_type
-    onnx.TensorProto.FLOAT: torch.float32,
-    onnx.TensorProto.FLOAT16: torch.float16,
-    onnx.TensorProto.DOUBLE: torch.float64,
-    onnx.TensorProto.UINT8: torch.uint8,
-    onnx.TensorProto.INT32: torch.int32,
-    onnx.TensorProto.INT64: torch.int64,
-    onnx.TensorProto.BOOL: torch.bool,
-}
-
-
-class UnknownOperator(Exception):
-    """An operator that is not in the table, or that is used in a way which the table does not know."""
+SETTINGS = ("Clip", "Resize")  # whose inputs but the first are numbers, not pictures
 
 
 class OnnxModule(torch.nn.Module):
@@ -44,14 +30,17 @@ class OnnxModule(torch.nn.Module):
             raise UnknownOperator(f"it has operators that are not known here: {', '.join(unknown)}")
         self._places: dict[str, str] = {}  # of weights, by their name in the graph
         self._numbers: dict[str, Tensor] = {}  # shapes, axes and the like: they stay beside the processor
+        settings = {name for node in graph.node if node.op_type in SETTINGS for name in node.input[1:]}
         for number, weights in enumerate(graph.initializer):
-            self._place(weights.name, _tensor(weights), f"weights{number}")
+            self._place(
+                weights.name, _tensor(weights), "" if weights.name in settings else f"weights{number}"
+            )
         given = {weights.name for weights in graph.initializer}
         self._inputs = [port.name for port in graph.input if port.name not in given]
         self._outputs = [port.name for port in graph.output]
 
     def _place(self, name: str, value: Tensor, place: str) -> None:
-        if value.is_floating_point():
+        if place and value.is_floating_point():
             self.register_buffer(place, value)
             self._places[name] = place
         else:
@@ -79,212 +68,3 @@ def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
 
 def _tensor(weights: onnx.TensorProto) -> Tensor:
     return torch.from_numpy(numpy_helper.to_array(weights).copy())
-
-
-def _numbers(value: Tensor | None, otherwise: Any = None) -> Any:
-    return otherwise if value is None else value.tolist()
-
-
-def _pads(x: Tensor, told: Attributes, fill: float = 0.0) -> Tensor:
-    """The picture with a border, which ONNX may ask to be wider at one side."""
-    if told.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
-        raise UnknownOperator(f"its borders are given as {told['auto_pad']}")
-    pads = told.get("pads") or [0]
-    if not any(pads):
-        return x
-    half = len(pads) // 2
-    sides = [side for axis in reversed(range(half)) for side in (pads[axis], pads[axis + half])]
-    return functional.pad(x, sides, value=fill)
-
-
-def _conv(taken: Any, told: Attributes) -> Any:
-    x, weight, bias = (*taken, None)[:3]
-    run = {3: functional.conv1d, 4: functional.conv2d, 5: functional.conv3d}[x.ndim]
-    settings = {
-        "stride": told.get("strides", 1),
-        "dilation": told.get("dilations", 1),
-        "groups": told.get("group", 1),
-    }
-    pads = told.get("pads") or [0]
-    half = len(pads) // 2
-    if half and pads[:half] == pads[half:] and told.get("auto_pad", "NOTSET") == "NOTSET":
-        return run(x, weight, bias, padding=pads[:half], **settings)
-    return run(_pads(x, told), weight, bias, **settings)
-
-
-def _max_pool(taken: Any, told: Attributes) -> Any:
-    x = _pads(taken[0], told, -torch.inf)
-    settings = {"ceil_mode": bool(told.get("ceil_mode", 0)), "dilation": told.get("dilations", 1)}
-    return functional.max_pool2d(x, told["kernel_shape"], told.get("strides", 1), **settings)
-
-
-def _average_pool(taken: Any, told: Attributes) -> Tensor:
-    if any(told.get("pads", ())) and not told.get("count_include_pad", 0):
-        ones = _average_pool([torch.ones_like(taken[0])], {**told, "count_include_pad": 1})
-        return _average_pool(taken, {**told, "count_include_pad": 1}) / ones
-    settings = {"ceil_mode": bool(told.get("ceil_mode", 0))}
-    return functional.avg_pool2d(
-        _pads(taken[0], told), told["kernel_shape"], told.get("strides", 1), **settings
-    )
-
-
-def _batch_norm(taken: Any, told: Attributes) -> Tensor:
-    x, scale, bias, mean, variance = taken
-    return functional.batch_norm(x, mean, variance, scale, bias, eps=told.get("epsilon", 1e-5))
-
-
-def _gemm(taken: Any, told: Attributes) -> Any:
-    a, b, c = (*taken, None)[:3]
-    a, b = (one.T if told.get(name) else one for one, name in ((a, "transA"), (b, "transB")))
-    product = told.get("alpha", 1.0) * (a @ b)
-    return product if c is None else product + told.get("beta", 1.0) * c
-
-
-def _reduced(run: Callable[..., Tensor]) -> Callable[[Any, Attributes], Tensor]:
-    def reduce(taken: Any, told: Attributes) -> Tensor:
-        axes = _numbers(taken[1]) if len(taken) > 1 else told.get("axes")
-        axes = tuple(axes) if axes else tuple(range(taken[0].ndim))
-        return run(taken[0], dim=axes, keepdim=bool(told.get("keepdims", 1)))
-
-    return reduce
-
-
-def _reshape(taken: Any, told: Attributes) -> Any:
-    x, wanted = taken[0], _numbers(taken[1])
-    if not told.get("allowzero", 0):
-        wanted = [x.shape[axis] if size == 0 else size for axis, size in enumerate(wanted)]
-    return x.reshape(wanted)
-
-
-def _resize(taken: Any, told: Attributes) -> Tensor:
-    x, _, scales, sizes = (*taken, None, None)[:4]
-    how = told.get("mode"), told.get("coordinate_transformation_mode"), told.get("nearest_mode")
-    if how != ("nearest", "asymmetric", "floor"):
-        raise UnknownOperator(f"it resizes by {', '.join(map(str, how))}")
-    sizes = _numbers(sizes) or [int(side * by) for side, by in zip(x.shape, _numbers(scales), strict=True)]
-    return functional.interpolate(x, size=sizes[2:], mode="nearest")
-
-
-def _slice(taken: Any, _: Attributes) -> Tensor:
-    x, starts, ends = taken[0], _numbers(taken[1]), _numbers(taken[2])
-    axes = _numbers(taken[3], list(range(len(starts)))) if len(taken) > 3 else list(range(len(starts)))
-    steps = _numbers(taken[4], [1] * len(starts)) if len(taken) > 4 else [1] * len(starts)
-    if min(steps) < 1:
-        raise UnknownOperator("it cuts backwards")
-    places = [slice(None)] * x.ndim
-    for axis, *cut in zip(axes, starts, ends, steps, strict=True):
-        places[axis] = slice(*cut)
-    cut_out: Tensor = x[tuple(places)]
-    return cut_out
-
-
-def _split(taken: Any, told: Attributes) -> Any:
-    axis = told.get("axis", 0)
-    sizes = _numbers(taken[1]) if len(taken) > 1 else told.get("split")
-    return torch.split(taken[0], sizes or -(-taken[0].shape[axis] // told["outputs"]), dim=axis)
-
-
-def _gather(taken: Any, told: Attributes) -> Tensor:
-    x, places = taken[0], taken[1].to(taken[0].device)
-    axis = told.get("axis", 0) % x.ndim
-    places = torch.where(places < 0, places + x.shape[axis], places)
-    picked: Tensor = torch.index_select(x, axis, places.reshape(-1))
-    return picked.reshape(*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
-
-
-def _constant(_: Any, told: Attributes) -> Tensor:
-    if "value" not in told:
-        raise UnknownOperator("it has a constant that is no tensor")
-    value: Tensor = told["value"]
-    return value
-
-
-def _squeeze(taken: Any, told: Attributes) -> Tensor:
-    axes = _numbers(taken[1]) if len(taken) > 1 else told.get("axes")
-    squeezed: Tensor = taken[0].squeeze(tuple(axes)) if axes else taken[0].squeeze()
-    return squeezed
-
-
-def _unsqueeze(taken: Any, told: Attributes) -> Tensor:
-    x: Tensor = taken[0]
-    axes = _numbers(taken[1]) if len(taken) > 1 else told["axes"]
-    for axis in sorted(one % (x.ndim + len(axes)) for one in axes):
-        x = x.unsqueeze(axis)
-    return x
-
-
-def _clip(taken: Any, told: Attributes) -> Tensor:
-    least, most = (*taken[1:], None, None)[:2]
-    least, most = (told.get("min"), told.get("max")) if len(taken) == 1 else (_numbers(least), _numbers(most))
-    return torch.clamp(taken[0], least, most)
-
-
-def _top_k(taken: Any, told: Attributes) -> Any:
-    return torch.topk(taken[0], int(taken[1]), told.get("axis", -1), bool(told.get("largest", 1)))
-
-
-def _beside(value: Tensor, other: Tensor) -> Tensor:
-    """Where `other` is, so that they can be worked with together."""
-    return value if value.device == other.device else value.to(other.device)
-
-
-def _two(run: Callable[[Any, Any], Any]) -> Callable[[Any, Attributes], Any]:
-    def both(taken: Any, _: Attributes) -> Any:
-        a, b = taken
-        return run(_beside(a, b), b) if a.device.type == "cpu" else run(a, _beside(b, a))
-
-    return both
-
-
-def _one(run: Callable[[Any], Any]) -> Callable[[Any, Attributes], Any]:
-    return lambda taken, _: run(taken[0])
-
-
-OPERATORS: dict[str, Callable[[Any, Attributes], Any]] = {
-    "Abs": _one(torch.abs),
-    "Add": _two(torch.add),
-    "AveragePool": _average_pool,
-    "BatchNormalization": _batch_norm,
-    "Cast": lambda taken, told: taken[0].to(DTYPES[told["to"]]),
-    "Clip": _clip,
-    "Concat": lambda taken, told: torch.cat([_beside(one, taken[0]) for one in taken], told["axis"]),
-    "Constant": _constant,
-    "Conv": _conv,
-    "Div": _two(lambda a, b: torch.div(a, b, rounding_mode=None if a.is_floating_point() else "trunc")),
-    "Erf": _one(torch.erf),
-    "Exp": _one(torch.exp),
-    "Flatten": lambda taken, told: taken[0].flatten(told.get("axis", 1)),
-    "Gather": _gather,
-    "GatherElements": lambda taken, told: torch.gather(taken[0], told.get("axis", 0), taken[1]),
-    "Gemm": _gemm,
-    "GlobalAveragePool": _one(lambda x: x.mean(tuple(range(2, x.ndim)), keepdim=True)),
-    "HardSigmoid": lambda taken, told: (taken[0] * told.get("alpha", 0.2) + told.get("beta", 0.5)).clamp(
-        0, 1
-    ),
-    "HardSwish": _one(functional.hardswish),
-    "Identity": _one(lambda x: x),
-    "MatMul": _two(torch.matmul),
-    "MaxPool": _max_pool,
-    "Mul": _two(torch.mul),
-    "Neg": _one(torch.neg),
-    "Pow": _two(torch.pow),
-    "ReduceMax": _reduced(torch.amax),
-    "ReduceMean": _reduced(torch.mean),
-    "ReduceSum": _reduced(torch.sum),
-    "Relu": _one(torch.relu),
-    "Reshape": _reshape,
-    "Resize": _resize,
-    "Shape": _one(lambda x: torch.tensor(list(x.shape))),
-    "Sigmoid": _one(torch.sigmoid),
-    "Slice": _slice,
-    "Softmax": lambda taken, told: torch.softmax(taken[0], told.get("axis", -1)),
-    "Split": _split,
-    "Sqrt": _one(torch.sqrt),
-    "Squeeze": _squeeze,
-    "Sub": _two(torch.sub),
-    "Tanh": _one(torch.tanh),
-    "TopK": _top_k,
-    "Transpose": lambda taken, told: taken[0].permute(told.get("perm", list(range(taken[0].ndim))[::-1])),
-    "Unsqueeze": _unsqueeze,
-    "Where": lambda taken, _: torch.where(*taken),
-}

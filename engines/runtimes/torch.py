@@ -78,7 +78,8 @@ def module(model: Path) -> tuple[Any, dict[str, Port], dict[str, Port]]:
     """The network in an ONNX file as a PyTorch module, what goes in and what comes out."""
     import onnx
 
-    from engines.runtimes._onnx_in_torch import OnnxModule, UnknownOperator
+    from engines.runtimes._onnx_in_torch import OnnxModule
+    from engines.runtimes._onnx_operators import UnknownOperator
 
     try:
         read = onnx.load(model)

@@ -9,7 +9,7 @@ from networks import REAL, manifest_of, network, real, written
 
 from configs.build import InputError
 from engines._cache import kept, recipes
-from engines._compiled import only_built
+from engines._engine import only_built
 from engines._network import opened
 from engines._plan import Plan
 from engines.runtimes._cuda import gpu
