@@ -140,6 +140,8 @@ def chosen_runtime(model: Path, runtime: str = "auto", only_builds: bool = False
     if runtime != "auto":
         return _named(model, runtime, only_builds), "as named"
     reading = [name for name, kind in KINDS.items() if model.suffix in kind.reads and _has_device(kind)]
+    if not reading:
+        raise InputError(f"{model}: no runtime reads {model.suffix}; export it as ONNX")
     there = [name for name in reading if find_spec(name)]
     if not there:
         raise InputError(f"{model}: nothing that reads it is installed; {_install(reading[0])}")

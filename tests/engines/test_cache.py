@@ -13,7 +13,7 @@ import pytest
 from networks import manifest_of, network, written
 
 from configs.build import InputError
-from engines._cache import Recipe, keep, kept, recipes
+from engines._cache import Recipe, comparison, drop, keep, kept, latest, prune, recipes
 from engines._network import opened
 from engines.runtimes.openvino import _core
 
@@ -65,6 +65,52 @@ def test_gives_back_what_was_kept_and_nothing_before(caplog):
     assert recipes("small") == [RECIPE]
     assert recipes("smal") == []
     assert caplog.messages == []
+
+
+def test_says_how_an_engine_compared_and_forgets_one_that_is_dropped():
+    keep(RECIPE, ENGINE, "cosine 0.9")
+    assert comparison(RECIPE) == "cosine 0.9"
+    drop(RECIPE)
+    drop(RECIPE)
+    assert recipes("small") == []
+
+
+def test_of_several_shapes_the_one_that_was_kept_last_is_found():
+    assert latest(RECIPE) is None
+    shapes = [{"picture": [1, 2, size]} for size in (4, 16, 8)]
+    for number, one in enumerate(shapes):
+        keep(made := msgspec.structs.replace(RECIPE, shapes=one), ENGINE)
+        os.utime(made.path, ns=(number, number))
+    keep(msgspec.structs.replace(RECIPE, precision="fp16"), ENGINE)
+    assert latest(RECIPE).shapes == shapes[-1]
+
+
+def test_a_new_engine_makes_those_of_other_weights_and_other_versions_go(home):
+    changes = {
+        "kept": {"precision": "fp16"},
+        "kept too": {"runtime": "tensorrt", "version": "2"},
+        "of another version": {"version": "2"},
+        "of other weights": {"files": {"small.onnx": "0b" * 32}},
+        "of another model": {"model": "other"},
+        "of one that is no more": {"model": "gone"},
+    }
+    made = {name: msgspec.structs.replace(RECIPE, **change) for name, change in changes.items()}
+    for one in (RECIPE, *made.values()):
+        keep(one, ENGINE)
+    broken = RECIPE.path.with_name(f"small-{'0' * 64}.engine")
+    broken.write_bytes(b"?")
+    other_file = RECIPE.path.with_name("notes.txt")
+    other_file.touch()
+    prune(RECIPE, known=["small", "other"])
+    left = {RECIPE.path, other_file, *(made[name].path for name in ("kept", "kept too", "of another model"))}
+    assert set(RECIPE.path.parent.iterdir()) == left
+
+
+def test_nothing_goes_while_the_key_cannot_be_read(home):
+    keep(RECIPE, ENGINE)
+    key_file(home).chmod(0o644)
+    prune(msgspec.structs.replace(RECIPE, version="2"), known=[])
+    assert RECIPE.path.exists()
 
 
 @pytest.mark.parametrize("name", Recipe.__struct_fields__)
@@ -188,6 +234,45 @@ def test_a_disk_that_is_full_leaves_nothing_behind(caplog):
     assert len(caplog.messages) == 1
     assert names(RECIPE.path.parent) == [RECIPE.path.name]
     assert kept(RECIPE) == ENGINE
+
+
+ON_A_DISK = """
+import os, sys
+from pathlib import Path
+from networks import manifest_of, written
+from engines._cache import recipes
+from engines._network import opened
+made = manifest_of(Path(sys.argv[1]))
+one = opened(made, "openvino")
+print(len(recipes("small")), one.layers)
+one.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [("size=16k", "No space left"), ("ro", "Read-only file system")]
+)
+def test_a_disk_that_is_full_or_that_cannot_be_written_costs_time_and_no_run(home, options, said):
+    """A disk of its own, in a place of its own: nobody else sees it."""
+    model, disk = written(home / "models"), home / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o {options},mode=700 tmpfs {disk}"
+    fill = f"head -c 100k /dev/zero > {disk}/zeros" if options != "ro" else ":"
+    variables = {
+        "XDG_CACHE_HOME": str(disk),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "PYTHONWARNINGS": "error",
+    }
+    script = f"{mount} && ({fill}; exec {sys.executable} -c '{ON_A_DISK}' {model})"
+    command = ["unshare", "--mount", "--map-root-user", "bash", "-c", script]
+    done = subprocess.run(
+        command, env={**os.environ, **variables}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "0 1 layers at f32\n"
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("head: ")]
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert lines[0].endswith("; small is compiled again the next time")
 
 
 BUSY = """
