@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
 from os import getloadavg
 from pathlib import Path
 from statistics import median
@@ -96,7 +97,10 @@ def networks(folder: Path) -> Iterator[tuple[Path, Manifest]]:
 
 def measured(model: Path, described: Manifest, sizes: tuple[int, ...]) -> Iterator[Row]:
     """Every runtime that is here, at every precision that needs no pictures to tune on."""
-    for name in installed():
+    of_gpus = [name for name, kind in KINDS.items() if kind.needs_gpu and gpu() and find_spec(name)]
+    for name in dict.fromkeys(
+        [*of_gpus, *installed()]
+    ):  # also on a GPU that it does not know: what does it do?
         for precision in runtime_of(name).precisions():
             if precision != "int8":
                 yield shown(of_runtime, model, described, Row(described.name, name, precision), sizes)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -62,7 +63,7 @@ def compile_model(  # noqa: PLR0913
             progress.update(task, description=step, completed=done, total=total)
 
         sentence = compile_for(manifest(model), asked, shown)
-    Console(highlight=False).print(f"{model}: {sentence}", soft_wrap=True)
+    Console(highlight=False).print(f"{model}: {sentence}", soft_wrap=True, markup=False)
 
 
 def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -70,7 +71,7 @@ def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) ->
     for column in table.columns:  # a name is there to be typed
         column.overflow, column.no_wrap = "fold", column.header == headers[0]
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     return table
 
 

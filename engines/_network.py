@@ -37,6 +37,7 @@ class Kind:
     extra: str
     file: str  # in engines/runtimes
     runs_on: tuple[str, ...]
+    capabilities: tuple[str, ...] = ()  # of GPUs that it knows; or all
 
     @property
     def needs_gpu(self) -> bool:
@@ -44,10 +45,11 @@ class Kind:
         return self.runs_on == ("GPU",)
 
 
+RTX = ("7.5", "8.0", "8.6", "8.9", "12.0", "12.1")  # what TensorRT-RTX 1.7 builds for
 # in the order in which `auto` tries them; on a GPU, ONNX Runtime comes before what runs on the processor alone
 KINDS = {
     "tensorrt": Kind((".onnx",), "", "tensorrt", ("GPU",)),
-    "tensorrt_rtx": Kind((".onnx",), "tensorrt-rtx", "tensorrt", ("GPU",)),
+    "tensorrt_rtx": Kind((".onnx",), "tensorrt-rtx", "tensorrt", ("GPU",), RTX),
     "openvino": Kind((".onnx", ".xml"), "openvino", "openvino", ("CPU",)),
     "onnxruntime": Kind((".onnx",), "onnxruntime", "onnxruntime", ("CPU", "GPU")),
     "torch": Kind((".onnx",), "torch", "torch", ("CPU", "GPU")),
@@ -145,8 +147,8 @@ def chosen_runtime(model: Path, runtime: str = "auto", only_builds: bool = False
     there = [name for name in reading if find_spec(name)]
     if not there:
         raise InputError(f"{model}: nothing that reads it is installed; {_install(reading[0])}")
-    if "onnxruntime" in there and gpu() and not KINDS[there[0]].needs_gpu and _has_cuda():
-        return "onnxruntime", f"it is installed with its CUDA provider, and {gpu()} is here"
+    if "onnxruntime" in there and (found := gpu()) and not KINDS[there[0]].needs_gpu and _has_cuda():
+        return "onnxruntime", f"its CUDA provider is installed, for {found.name}"
     return there[0], f"the first that is installed of {', '.join(reading)}"
 
 
@@ -164,15 +166,21 @@ def _named(model: Path, runtime: str, only_builds: bool) -> str:
     if not find_spec(runtime):
         raise InputError(f"runtime: {runtime} is not installed; {_install(runtime)}")
     if not only_builds and not _has_device(kind):
+        found = gpu()
         others = ", ".join(["auto", *installed()])
-        raise InputError(
-            f"runtime: {runtime} needs an NVIDIA GPU, and there is none here; choose from {others}"
+        wanted = (
+            f" of compute capability {', '.join(kind.capabilities)}" if found else ", and there is none here"
         )
+        here = f", and here is {found.name} of {found.capability}" if found else ""
+        raise InputError(f"runtime: {runtime} needs an NVIDIA GPU{wanted}{here}; choose from {others}")
     return runtime
 
 
 def _has_device(kind: Kind) -> bool:
-    return not kind.needs_gpu or gpu() is not None
+    if not kind.needs_gpu:
+        return True
+    found = gpu()
+    return found is not None and (not kind.capabilities or found.capability in kind.capabilities)
 
 
 def _has_cuda() -> bool:

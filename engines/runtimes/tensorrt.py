@@ -87,7 +87,10 @@ def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) ->
     is_input = {name: read.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names}
     inputs = {name: ports[name] for name in names if is_input[name]}
     outputs = {name: ports[name] for name in names if not is_input[name]}
-    lanes = _Lanes(model, read, inputs, outputs)
+    try:
+        lanes = _Lanes(model, read, inputs, outputs)
+    except RuntimeError as error:
+        raise InputError(f"{manifest.name}: {plan.runtime} cannot run here, {error}") from error
     ready = Ready(
         plan.runtime,
         f"GPU, {device()[0]}",

@@ -10,8 +10,10 @@ from networks import manifest_of, written
 from typer.testing import CliRunner
 
 from configs.build import ConfigError, InputError
-from engines import _manifest
-from engines._model_commands import compile_model, models
+from engines import _manifest, _model_commands, _recorded
+from engines._model_commands import NEVER, compile_model, models
+from engines._network import KINDS
+from engines._recorded import Run, record, runs
 
 
 @pytest.fixture
@@ -95,3 +97,63 @@ def test_a_long_name_is_whole_on_a_narrow_terminal(monkeypatch):
     names = _manifest.models()
     assert max(map(len, names)) > 30
     assert [name for name in names if name not in said("models")] == []
+
+
+def runtimes(printed):
+    """The rows of the second table."""
+    lines = printed.split("Runtimes")[1].splitlines()
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """No runs but those that are recorded here."""
+    monkeypatch.setattr(_recorded, "RECORDED", tmp_path / "recorded.json")
+    (tmp_path / "recorded.json").write_text("[]")
+
+
+def test_a_runtime_that_no_recorded_run_stands_behind_has_never_run(folder, recorded):
+    places = [(name, on) for name, kind in KINDS.items() for on in kind.runs_on]
+    assert [(row[0], row[1]) for row in runtimes(said("models"))] == places
+    assert {row[3] for row in runtimes(said("models"))} == {NEVER} == {"built, never run"}
+    record(Run("onnxruntime", "GPU", "Painted GPU", "1.0"))
+    told = {(row[0], row[1]): row[3] for row in runtimes(said("models"))}
+    assert told.pop(("onnxruntime", "GPU")) == "Painted GPU, 1.0"
+    assert set(told.values()) == {NEVER}
+
+
+def test_the_last_run_of_a_runtime_on_a_device_counts(recorded):
+    for version in ("1.0", "2.0"):
+        record(Run("torch", "CPU", "a processor", version))
+    record(Run("torch", "CPU", "another", "1.0"))
+    assert runs() == [Run("torch", "CPU", "a processor", "2.0"), Run("torch", "CPU", "another", "1.0")]
+
+
+def test_what_runs_on_processors_has_been_recorded():
+    assert {run.runtime for run in runs() if run.kind == "CPU"} == {"openvino", "onnxruntime", "torch"}
+
+
+def test_what_is_not_here_says_how_it_would_be(folder, monkeypatch):
+    monkeypatch.setattr(_model_commands, "find_spec", lambda name: None)
+    told = {row[0]: row[2] for row in runtimes(said("models"))}
+    assert told["tensorrt"] == "not installed: pip install tensorrt"
+    assert told["tensorrt_rtx"] == "not installed: pip install '.[tensorrt-rtx]'"
+    monkeypatch.undo()
+
+
+def test_a_terminal_is_shown_how_far_it_is(folder, monkeypatch):
+    written(folder)
+    shown = []
+
+    class Bar(_model_commands.Progress):
+        def update(self, task_id, **told):
+            shown.append((told["description"], self.disable))
+            super().update(task_id, **told)
+
+    monkeypatch.setattr(_model_commands, "Progress", Bar)
+    monkeypatch.setenv("TTY_INTERACTIVE", "1")
+    said("compile", "small")
+    assert shown == [("compile", False)]
+    monkeypatch.setenv("TTY_INTERACTIVE", "0")
+    said("compile", "small")
+    assert shown[1:] == [("compile", True)]

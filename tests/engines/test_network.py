@@ -12,6 +12,7 @@ from onnx import external_data_helper, helper, numpy_helper
 from configs.build import InputError
 from engines import _network
 from engines._network import chosen_runtime, opened
+from engines._onnx import fixed_batch
 
 ONNX, IR = Path("model.onnx"), Path("model.xml")
 
@@ -102,7 +103,7 @@ def test_a_network_that_takes_something_else_than_its_manifest_says_is_refused(f
     assert f"small.onnx: {said}" in refused(made)
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime", "torch"])
 @pytest.mark.parametrize("shape", [[], [5], ["n", 3, 8]], ids=str)
 def test_a_network_of_another_rank_is_refused(folder, runtime, shape):
     node = helper.make_node("Abs", ["picture"], ["out"])
@@ -124,7 +125,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime", "torch"])
 @pytest.mark.parametrize("how", BROKEN)
 def test_what_is_no_onnx_is_refused(folder, how, runtime):
     path = written(folder)
@@ -178,7 +179,7 @@ def with_external(folder, location, **where):
     return folder / "small.onnx"
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime", "torch"])
 def test_weights_beside_the_model_are_taken(folder, runtime):
     (folder / "small.weights").write_bytes(WEIGHTS.tobytes())
     made = manifest_of(with_external(folder, "small.weights"), more=[folder / "small.weights"])
@@ -187,7 +188,7 @@ def test_weights_beside_the_model_are_taken(folder, runtime):
     network.close()
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime", "torch"])
 @pytest.mark.parametrize(
     "place", ["../small.weights", "{folder}/small.weights", "small.weights", "a/../small.weights"]
 )
@@ -199,7 +200,7 @@ def test_weights_that_the_manifest_does_not_name_are_refused(folder, place, runt
     assert f"small.onnx: the weights 'weights' lie in '{location}', which is none of the files" in said
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime", "torch"])
 def test_weights_that_a_link_leads_out_of_the_folder_are_refused(folder, runtime):
     (folder.parent / "outside").write_bytes(WEIGHTS.tobytes())
     (folder / "small.weights").symlink_to(folder.parent / "outside")
@@ -221,3 +222,13 @@ def test_weights_beyond_the_end_of_their_file_are_refused(folder, offset, length
     path = with_external(folder, "small.weights", offset=offset, length=length)
     said = refused(manifest_of(path, more=[folder / "small.weights"]))
     assert f"its weights are {length} bytes from {offset} on of small.weights, which has 432" in said
+
+
+@pytest.mark.parametrize(("rows", "fixed"), [("n", 0), (1, 1), (300, 300)])
+def test_how_many_rows_a_model_always_takes_is_read_from_its_file(folder, rows, fixed):
+    assert fixed_batch(written(folder, network(rows))) == fixed
+
+
+def test_a_file_that_says_nothing_of_its_rows_takes_any(folder):
+    (folder / "small.onnx").write_bytes(b"hello world, this is no network")
+    assert fixed_batch(folder / "small.onnx") == 0
