@@ -56,7 +56,7 @@ class Row:
     layers: str = ""
     build_s: float = 0.0
     engine_mb: float | None = None
-    cosine: str = ""
+    alike: str = ""  # a cosine, or a share of rows
     per_s: dict[int, float] = field(default_factory=dict)  # pictures, by size of batch
     wrong: str = ""
 
@@ -139,10 +139,11 @@ def alike(model: Path, described: Manifest, plan: Plan, network: Network) -> dic
     """How it compares on noise with fp32 on another runtime, and what is wrong with that."""
     name = next((name for name in REFERENCES if name in installed() and name != plan.runtime), None)
     if name is None:
-        return {"cosine": "compared with nothing"}
+        return {"alike": "compared with nothing"}
     with closing(runtime_of(name).loaded(model, described, Plan(name), None)) as other:
         compared = Comparison(described, other, plan.precision).on_noise(network)
-    return {"cosine": compared.said.split()[1], "wrong": "" if compared.is_good else "is not like fp32"}
+    said = compared.said.removeprefix("cosine ").removesuffix(" on noise").replace(" of rows alike", "")
+    return {"alike": said, "wrong": "" if compared.is_good else "is not like fp32"}
 
 
 def of_torch_compile(model: Path, described: Manifest, row: Row, sizes: tuple[int, ...]) -> Row:
@@ -175,12 +176,13 @@ def of_torch_compile(model: Path, described: Manifest, row: Row, sizes: tuple[in
     least = min(float(cosine(one, two)) for one, two in zip(given, expected, strict=True))
     per_s = {size: pictures_per_s(run, noise(described.input, size).astype(np.float32)) for size in sizes}
     device = found.name if (found := gpu()) else "CPU"
-    return replace(row, device=device, build_s=took_s, cosine=f"{least:.6f}", per_s=per_s)
+    return replace(row, device=device, build_s=took_s, alike=f"{least:.6f}", per_s=per_s)
 
 
 def cosine(a: NDArray[Any], b: NDArray[Any]) -> Any:
     """Of two arrays."""
-    return a.ravel() @ b.ravel() / np.linalg.norm(a) / np.linalg.norm(b)
+    one, other = a.ravel().astype(float), b.ravel().astype(float)
+    return one @ other / np.linalg.norm(one) / np.linalg.norm(other)
 
 
 def throughput(network: Network, described: Manifest, sizes: tuple[int, ...]) -> dict[int, float]:
@@ -219,11 +221,11 @@ def not_here() -> Iterator[str]:
 
 def show(rows: list[Row], sizes: tuple[int, ...], skipped: list[str]) -> None:
     """The table, as in docs/benchmarks.md."""
-    heads = ["network", "runtime", "build s", "MB", "cosine", *(f"{size}" for size in sizes)]
+    heads = ["network", "runtime", "build s", "MB", "alike", *(f"{size}" for size in sizes)]
     print("| " + " | ".join(heads) + " |\n|" + " --- |" * len(heads))
     for row in rows:
         cells = [row.network, f"{row.runtime} {row.precision}"]
-        cells += [f"{row.build_s:.1f}", "-" if row.engine_mb is None else f"{row.engine_mb:.1f}", row.cosine]
+        cells += [f"{row.build_s:.1f}", "-" if row.engine_mb is None else f"{row.engine_mb:.1f}", row.alike]
         cells += (
             [f"{row.per_s[size]:.0f}" for size in sizes]
             if row.per_s

@@ -68,7 +68,7 @@ def compiled(
             drop(recipe)  # a look at other pictures may have let it pass before
             raise InputError(
                 f"{manifest.name}: {plan.runtime} at {plan.precision} is not like fp32: {compared.said}; "
-                "it is not kept"
+                "it is not kept, choose another runtime or precision"
             )
     except BaseException:
         network.close()

@@ -105,7 +105,7 @@ def test_what_is_not_like_fp32_is_refused_with_the_figure_and_what_was_kept_befo
     monkeypatch.setitem(_comparison.LEAST_COSINE, precision, 1.01)
     said = refused(small, **asked)
     assert said.startswith(f"small: {runtime} at {precision} is not like fp32: cosine with fp32 ")
-    assert said.endswith("; it is not kept")
+    assert said.endswith("; it is not kept, choose another runtime or precision")
     assert recipes("small") == []
 
 
@@ -238,3 +238,12 @@ def test_a_real_detector_with_eight_bits_finds_whom_it_finds_at_fp32(
     said = compiled(made, precision="int8", calibrate=frames)
     assert "AP50 100.0, at fp32 100.0, of those of whom fp32 is sure in 12 pictures" in said
     assert kept(recipe_of(made, Plan("openvino", "int8"))) is not None
+
+
+def test_rows_of_a_detector_may_come_in_another_order_and_some_may_be_others():
+    rows = np.random.default_rng(1).uniform(0, 900, (300, 6))
+    other = rows[np.random.default_rng(2).permutation(300)] * 1.001
+    assert _comparison._shared(rows, other, 0.01) == 1.0
+    other[:6] = 0
+    assert _comparison._shared(rows, other, 0.01) == pytest.approx(0.98)
+    assert _comparison._shared(rows, np.random.default_rng(3).uniform(0, 900, (300, 6)), 0.01) < 0.1
