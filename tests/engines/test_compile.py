@@ -126,6 +126,10 @@ def test_a_precision_at_which_the_processor_does_not_compute_is_refused(small, c
     assert "onnxruntime computes at fp32, int8 on" in refused(small, runtime="onnxruntime", precision="bf16")
     said = refused(small, runtime="torch", precision="fp16", calibrate=crops)
     assert said.endswith("not at fp16; choose one of them")
+    with pytest.raises(
+        InputError, match="onnxruntime computes at fp32, int8 on .*, not at bf16; choose one of them"
+    ):
+        opened(small, "onnxruntime", "bf16")
     if "fp16" not in runtime_of("openvino").precisions():
         assert "openvino computes at fp32, " in refused(small, precision="fp16", calibrate=crops)
 
@@ -217,11 +221,16 @@ def test_a_model_in_a_form_that_nothing_reads_says_so(small, tmp_path):
         opened(made)
 
 
-@pytest.mark.parametrize(
-    ("model", "ending"), [("yolox_nano", 100.0), ("person_detection_retail_0013", 100.0)]
-)
+REAL = [
+    ("yolox_nano", "openvino"),
+    ("yolox_nano", "onnxruntime"),
+    ("person_detection_retail_0013", "openvino"),
+]
+
+
+@pytest.mark.parametrize(("model", "runtime"), REAL)
 def test_a_real_detector_with_eight_bits_finds_whom_it_finds_at_fp32(
-    recordings, tmp_path, monkeypatch, model, ending
+    recordings, tmp_path, monkeypatch, model, runtime
 ):
     monkeypatch.undo()
     for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
@@ -235,9 +244,9 @@ def test_a_real_detector_with_eight_bits_finds_whom_it_finds_at_fp32(
         if number % 10 == 0:
             cv2.imwrite(str(frames / f"{number:03}.png"), film.retrieve()[1])
     made = manifest(model)
-    said = compiled(made, precision="int8", calibrate=frames)
+    said = compiled(made, runtime=runtime, precision="int8", calibrate=frames)
     assert "AP50 100.0, at fp32 100.0, of those of whom fp32 is sure in 12 pictures" in said
-    assert kept(recipe_of(made, Plan("openvino", "int8"))) is not None
+    assert kept(recipe_of(made, Plan(runtime, "int8"))) is not None
 
 
 def test_rows_of_a_detector_may_come_in_another_order_and_some_may_be_others():

@@ -45,6 +45,13 @@ def test_a_real_network_is_built_and_holds_its_weights(recordings, name):
     assert recipes(made.name) == [recipe]
 
 
+def test_a_real_network_at_fp16_is_smaller(recordings):
+    name = "yolox_nano_416x416.onnx"
+    path, made = recordings / "models" / name, real(recordings, name)
+    half, whole = (kept(build(path, made, precision=precision)) for precision in ("fp16", "fp32"))
+    assert weighs(path) / 2 < len(half) < len(whole)
+
+
 def test_a_batch_that_is_not_fixed_is_built(home):
     assert kept(build(written(home), manifest_of(written(home)))) is not None
 
