@@ -25,10 +25,10 @@ format: $(VENV)/.dev ## put the code into the common form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-judges: .venv-judges/.done .venv-judges-detectors/.done .venv-judges-yolo/.done
+judges: .venv-judges/.done .venv-judges-detectors/.done .venv-judges-yolo/.done .venv-judges-reid/.done
 
 clean: ## remove what make made
-	rm -rf $(VENV) .venv-judges .venv-judges-detectors .venv-judges-yolo var
+	rm -rf $(VENV) .venv-judges .venv-judges-detectors .venv-judges-yolo .venv-judges-reid var
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)

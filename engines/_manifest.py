@@ -12,17 +12,19 @@ import msgspec
 
 from configs.build import ConfigError, closest
 from configs.read import read
+from engines._trusted import trusted_sums
 
 MODELS = Path(__file__).parent / "models"
 CHANNELS = {"rgb": 3, "bgr": 3, "grey": 1}
 SHA256 = 64  # hexadecimal digits
+ENDINGS = {"ultralytics": (".pt",)}  # of the model, by engine; of others .onnx and .xml
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file of a model, and what its bytes must be."""
+    """A file of a model, and what its bytes must be. Where its makers say that nowhere, the user must."""
 
     name: str
-    sha256: str
+    sha256: str = ""  # of what the user vouches for, or empty, where the manifest gives none
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +69,17 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def manifest(name: str) -> Manifest:
-    """The manifest of that name; raises ConfigError, with file and place."""
+    """The manifest of that name, with what the user vouches for; raises ConfigError, with file and place."""
+    made = as_shipped(name)
+    if all(file.sha256 for file in made.files):
+        return made
+    sums = trusted_sums(name)
+    files = tuple(File(file.name, file.sha256 or sums.get(file.name, "")) for file in made.files)
+    return msgspec.structs.replace(made, files=files)
+
+
+def as_shipped(name: str) -> Manifest:
+    """The manifest of that name, with what is in it and no more; raises ConfigError, with file and place."""
     if name not in (choices := models()):
         raise ConfigError(f"model: there is no engines/models/{name}.yaml{closest(name, choices)}")
     return read_manifest(MODELS / f"{name}.yaml")
@@ -100,16 +112,17 @@ def _wrong(made: Manifest, path: Path) -> str:
     for number, file in enumerate(made.files):
         if Path(file.name).name != file.name or "\\" in file.name:
             return f"files[{number}].name: must be a name without a folder, got {file.name!r}"
-        if len(file.sha256) != SHA256 or set(file.sha256) - set("0123456789abcdef"):
+        if file.sha256 and (len(file.sha256) != SHA256 or set(file.sha256) - set("0123456789abcdef")):
             return f"files[{number}].sha256: must be 64 hexadecimal digits in lower case, got {file.sha256!r}"
-    return _wrong_model(made.files) or _wrong_input(made.input)
+    return _wrong_model(made.engine, made.files) or _wrong_input(made.input)
 
 
-def _wrong_model(files: tuple[File, ...]) -> str:
+def _wrong_model(engine: str, files: tuple[File, ...]) -> str:
     """A runtime finds weights by itself: all must be named, so that all are checked."""
     first, names = Path(files[0].name), [file.name for file in files]
-    if first.suffix not in (".onnx", ".xml"):
-        return f"files[0].name: must be the model, an .onnx or an .xml, got {first.name!r}"
+    endings = ENDINGS.get(engine, (".onnx", ".xml"))
+    if first.suffix not in endings:
+        return f"files[0].name: must be the model, {' or '.join(endings)}, got {first.name!r}"
     weights = first.with_suffix(".bin").name
     if first.suffix == ".xml" and weights not in names:
         return f"files: must name {weights!r} too, the weights of {first.name!r}"

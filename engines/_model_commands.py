@@ -22,6 +22,7 @@ from engines._network import KINDS, Kind
 from engines._plan import Precision
 from engines._recorded import runs
 from engines._weights import folder_of, weights
+from engines._weights import trust as trust_files
 from engines.runtimes._cuda import gpu
 
 MODELS = ("model", "task", "weights", "compiled for", "licence")
@@ -29,13 +30,18 @@ RUNTIMES = ("runtime", "on", "here", "has run on")
 NEVER = "built, never run"
 
 
-def models() -> None:
+def models(
+    trust: Annotated[str, typer.Option(help="Vouch for its files.", metavar="MODEL")] = "",
+) -> None:
     """List the models that can be named, whether their weights are there, what they are compiled for; and runtimes."""
+    console = Console(highlight=False)
+    if trust:
+        console.print(f"{trust}: trusted from now on, {trust_files(trust)}", soft_wrap=True)
+        return
     rows = [
         (one.name, one.task, _weights(one), _compiled(one) or "-", one.licence)
         for one in map(manifest, names())
     ]
-    console = Console(highlight=False)
     console.print(_table("Models", MODELS, rows))
     console.print(_table("Runtimes", RUNTIMES, _runtimes()))
 
@@ -78,6 +84,8 @@ def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) ->
 def _weights(one: Manifest) -> str:
     if folder_of(one) is None:
         return "missing"
+    if not all(file.sha256 for file in one.files):
+        return "not trusted"
     try:
         return f"in {weights(one).parent}"
     except InputError:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from configs.build import InputError
 from engines._machine_key import home
-from engines._manifest import Manifest
+from engines._manifest import Manifest, as_shipped
+from engines._trusted import trust_sums
 
 FOLDERS = "SIGHTLINE_MODELS"  # folders, as in PATH
 _hashed: dict[
@@ -18,21 +19,32 @@ _hashed: dict[
 
 def weights(manifest: Manifest) -> Path:
     """The model's file, beside which its others lie, all checked; raises InputError that says what to fetch."""
-    folder = folder_of(manifest)
-    if folder is None:
-        asked = ", ".join(map(str, folders()))
-        names = ", ".join(file.name for file in manifest.files)
-        raise InputError(
-            f"{manifest.name}: {names} not found in {asked}; {manifest.download.strip()}; "
-            f"put it into {folders()[0]}, or name its folder in ${FOLDERS}"
-        )
+    folder = _folder_with(manifest)
     for file in manifest.files:
         path = folder / file.name
-        if (found := _sha256(path)) != file.sha256:
+        found = _sha256(path)
+        if not file.sha256:
+            raise InputError(
+                f"{path}: has sha256 {found}, for which nobody vouches; if you trust where you have it from, say so: "
+                f"python run.py models --trust {manifest.name}"
+            )
+        if found != file.sha256:
             raise InputError(
                 f"{path}: has sha256 {found}, but {manifest.name} needs {file.sha256}; {manifest.download.strip()}"
             )
     return folder / manifest.files[0].name
+
+
+def trust(name: str) -> Path:
+    """Let the user vouch for those files of a model of which no manifest says what they must be, as they are now; gives
+    where that is written.
+    """
+    made = as_shipped(name)
+    asked = [file.name for file in made.files if not file.sha256]
+    if not asked:
+        raise InputError(f"{name}: its manifest says what its bytes must be; there is nothing to trust")
+    folder = _folder_with(made)
+    return trust_sums(name, {file: _sha256(folder / file) for file in asked})
 
 
 def folder_of(manifest: Manifest) -> Path | None:
@@ -41,6 +53,18 @@ def folder_of(manifest: Manifest) -> Path | None:
         folder for folder in folders() if all((folder / file.name).is_file() for file in manifest.files)
     )
     return next(places, None)
+
+
+def _folder_with(manifest: Manifest) -> Path:
+    folder = folder_of(manifest)
+    if folder is None:
+        asked = ", ".join(map(str, folders()))
+        names = ", ".join(file.name for file in manifest.files)
+        raise InputError(
+            f"{manifest.name}: {names} not found in {asked}; {manifest.download.strip()}; "
+            f"put it into {folders()[0]}, or name its folder in ${FOLDERS}"
+        )
+    return folder
 
 
 def folders() -> list[Path]:

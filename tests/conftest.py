@@ -25,7 +25,7 @@ def recordings() -> Path:
 def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Whatever a test keeps for the next time, it does not keep among the user's files."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
 

@@ -69,7 +69,11 @@ def test_knows_the_shape_of_a_picture(tmp_path, layout, color, shape):
             "small.xml, sha256: abc",
             "files[0].sha256: must be 64 hexadecimal digits",
         ),
-        ("name: small.xml", "name: small.pt", "files[0].name: must be the model, an .onnx or an .xml"),
+        (
+            "name: small.xml",
+            "name: small.pt",
+            "files[0].name: must be the model, .onnx or .xml, got 'small.pt'",
+        ),
         (
             "- {name: small.xml, sha256: SUM}\n- {name: small.bin, sha256: SUM}",
             "  []",
@@ -101,3 +105,15 @@ def test_a_name_is_a_file_in_the_folder_of_models(tmp_path, monkeypatch):
 
 def test_every_manifest_that_is_shipped_can_be_read():
     assert [manifest(name).name for name in models()] == models()
+
+
+def test_a_checkpoint_is_for_the_engine_that_can_read_one(tmp_path):
+    as_checkpoint = [("small.xml", "small.pt"), ("- {name: small.bin, sha256: SUM}\n", "")]
+    made = read_manifest(write(tmp_path, *as_checkpoint, ("engine: yolox", "engine: ultralytics")))
+    assert made.files[0].name == "small.pt"
+    with pytest.raises(ConfigError, match=r"files\[0\].name: must be the model, .pt, got 'small.onnx'"):
+        read_manifest(
+            write(
+                tmp_path, *as_checkpoint, ("engine: yolox", "engine: ultralytics"), ("small.pt", "small.onnx")
+            )
+        )
