@@ -28,13 +28,14 @@ class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Yolo(PictureDetector):
     """Middle, size and a score for each class (4 + classes, n); end to end, box, score and class (n, 6)."""
 
+    engine: ClassVar[str] = "yolo"
     place: ClassVar[Place] = "middle"
     max_overlap: float = 0.7  # IoU of two boxes above which they are one person; end to end it is not asked
     max_people: int = 300
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.manifest, self._output = model_of(self.model, "detect", "yolo", _Output)
+        self.manifest, self._output = model_of(self.model, "detect", self.engine, _Output)
 
     def _rows(self, outputs: Outputs) -> NDArray[Any]:
         if self._output.is_end_to_end:

@@ -24,6 +24,7 @@ HEAVY = {
     "zmq",
     "tensorrt",
     "tensorrt_rtx",
+    "ultralytics",
     "kafka",
     "pyrealsense2",
     "openvino",

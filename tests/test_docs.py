@@ -19,6 +19,7 @@ from engines.embedder import Embedder
 from engines.overhead_depth import OverheadDepth
 from engines.overhead_descriptor import OverheadDescriptor
 from engines.ssd import Ssd
+from engines.ultralytics import Ultralytics
 from engines.yolo import Yolo
 from engines.yolox import Yolox
 from pipeline.admission import Admission
@@ -112,7 +113,7 @@ def settings_of(part):
     return {f.name for f in fields(part) if f.init} - {"camera_id", "site"}
 
 
-ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Embedder]
+ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder]
 
 
 @pytest.mark.parametrize("part", [*every_stage(), *every_source(), *ENGINES, Log, Admission, SiteCamera])

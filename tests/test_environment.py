@@ -8,10 +8,11 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ASKED = [
-    *PROJECT["dependencies"],
-    *(line for extra in PROJECT["optional-dependencies"].values() for line in extra),
-]
+OWN = {
+    "ultralytics"
+}  # extras that bring a second OpenCV, for environments of their own: never installed beside the others
+EXTRAS = {name: lines for name, lines in PROJECT["optional-dependencies"].items() if name not in OWN}
+ASKED = [*PROJECT["dependencies"], *(line for lines in EXTRAS.values() for line in lines)]
 
 
 def needed(lines):

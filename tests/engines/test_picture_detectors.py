@@ -5,6 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from configs.build import ConfigError, InputError, build
+from engines._weights import trust
 from engines.ssd import Ssd
 from engines.yolox import Yolox
 
@@ -112,6 +113,10 @@ def test_can_be_checked_without_its_weights_and_says_what_to_fetch_when_opened(
         ("ssd", {"model": "yolox_nano"}, "model: yolox_nano is for yolox, which detects; write {engine: yolox, model"),
         ("embedder", {"model": "yolox_nano"}, "model: yolox_nano is for yolox, which detects"),
         ("yolox", {"model": "yolox_nano", "min_score": 1.5}, "min_score must be 0 to 1, got 1.5"),
+        ("yolo", {"model": "yolo11n_pt"}, "model: yolo11n_pt is for ultralytics, which detects; write {engine: ultra"),
+        ("ultralytics", {"model": "yolo11n"}, "model: yolo11n is for yolo, which detects; write {engine: yolo, model"),
+        ("ultralytics", {"model": "yolo11n_pt", "runtime": "openvino"}, "runtime must be torch at fp32, got openvino at"),
+        ("ultralytics", {"model": "yolo11n_pt", "precision": "fp16"}, "runtime must be torch at fp32, got auto at fp16"),
         ("yolox", {"model": "yolox_nano", "max_overlap": -1}, "max_overlap must be 0 to 1, got -1"),
     ],
 )  # fmt: skip
@@ -120,6 +125,16 @@ def test_a_wrong_setting_is_said_in_one_line(engine, settings, said):
         made(engine, **settings)
     assert str(error.value).startswith(f"graph.detect.detector: {said}")
     assert "\n" not in str(error.value)
+
+
+def test_a_checkpoint_without_the_package_that_reads_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("SIGHTLINE_MODELS", str(tmp_path))
+    (tmp_path / "yolo11n.pt").write_bytes(b"1")
+    trust("yolo11n_pt")
+    with pytest.raises(
+        InputError, match="^ultralytics is not installed; it needs the 'ultralytics' extra: pip"
+    ):
+        made("ultralytics", "yolo11n_pt").open()
 
 
 class Answers:

@@ -20,7 +20,7 @@ CLASSES, SIDE = 3, 320
 
 
 def made(description, folder, pictures, seed):
-    """An ONNX whose answer depends on the picture: random weights, normalized on these pictures as if trained."""
+    """A model whose answer depends on the picture: random weights, normalized on these pictures as if trained."""
     torch.manual_seed(seed)
     network = DetectionModel(description, nc=CLASSES, verbose=False)
     batch = np.stack([cv2.resize(cv2.imread(path), (SIDE, SIDE))[..., ::-1] for path in pictures])
@@ -39,6 +39,10 @@ def made(description, folder, pictures, seed):
     network.args, network.task = model.model.args, model.task
     network.pt_path = model.ckpt_path = str(folder / f"{Path(description).stem}.pt")
     model.model = network
+    return model
+
+
+def exported(model):
     return str(model.export(format="onnx", imgsz=SIDE, simplify=False, opset=17, nms=False, device="cpu"))
 
 
@@ -50,9 +54,14 @@ def _spread(name, weight):
         weight.mul_(4.0)
 
 
-def found(model, pictures, min_score, max_overlap):
+def found(model, pictures, min_score, max_overlap, **more):
     judge = YOLO(model, task="detect")
-    settings = {"conf": min_score, "iou": max_overlap, "classes": [0], "imgsz": SIDE, "verbose": False}
+    settings = {"conf": min_score, "iou": max_overlap, "classes": [0], "imgsz": SIDE}
+    settings |= {
+        "rect": False,
+        "verbose": False,
+        **more,
+    }  # its checkpoints would cut off what fills the square
     for path in pictures:
         (given,) = judge.predict(cv2.imread(path), device="cpu", **settings)
         yield {"boxes": given.boxes.xyxy.tolist(), "scores": given.boxes.conf.tolist()}
@@ -60,10 +69,11 @@ def found(model, pictures, min_score, max_overlap):
 
 def run(descriptions, pictures, seed, min_score, max_overlap):
     folder = Path.cwd()
-    models = {name: made(f"{name}.yaml", folder, pictures, seed) for name in descriptions}
+    models = {name: exported(made(f"{name}.yaml", folder, pictures, seed)) for name in descriptions}
     return {name: list(found(model, pictures, min_score, max_overlap)) for name, model in models.items()}
 
 
-with redirect_stdout(sys.stderr):
-    answer = run(**json.load(sys.stdin))
-json.dump(answer, sys.stdout)
+if __name__ == "__main__":
+    with redirect_stdout(sys.stderr):
+        answer = run(**json.load(sys.stdin))
+    json.dump(answer, sys.stdout)
