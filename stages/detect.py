@@ -57,18 +57,24 @@ class Detect(Stage[Frame, Detections]):
 def _decoded(frame: Frame, reads: str) -> Frame:
     """The frame, with the picture that the detector reads in pixels: who comes later need not decode it again."""
     _require(frame, reads)
-    pictures: dict[str, Any] = {reads: decoded(getattr(frame, reads))}
+    try:
+        pictures: dict[str, Any] = {reads: decoded(getattr(frame, reads))}
+    except ValueError as error:  # of many that are looked at together, this one
+        said = (
+            f"{frame.camera_id}: frame {frame.index} has {_article(reads)} {reads} that is damaged, {error}"
+        )
+        raise InputError(f"{said}; record it again, or leave it out") from error
     return replace(frame, **pictures)
 
 
 def _require(frame: Frame, reads: str) -> None:
     if getattr(frame, reads) is None:
         said = f"{frame.camera_id}: frame {frame.index} has no {reads}"
-        raise InputError(f"{said}; give this camera {_stream(reads)} stream")
+        raise InputError(f"{said}; give this camera {_article(reads)} {reads} stream")
 
 
-def _stream(reads: str) -> str:
-    return f"an {reads}" if reads == "infrared" else f"a {reads}"
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def _standing(frame: Frame, boxes: Boxes, scores: Scores) -> Detections:

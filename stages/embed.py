@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,34 +16,57 @@ Points = NDArray[
     np.float32
 ]  # (height, width, 3): metres from the head's place on the floor, up is z; NaN unknown
 Vectors = NDArray[np.float32]  # (n, d)
+NOTHING: Vectors = np.empty((0, 0), np.float32)
 
 
 @dataclass
 class Embed(Stage[Tracklet, Embedding]):
     """Runs the embedder on a tracklet's new crops: on their depth, colour and heights, or on their pictures alone, in
-    colour or else infrared. A tracklet without such crops gets an empty vector.
+    colour or else infrared, of up to `max_batch` tracklets of one time at once. A tracklet without such crops gets an
+    empty vector.
     """
 
     embedder: Callable[..., Vectors]
+    max_batch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.max_batch < 1:
+            raise ValueError(f"max_batch must be at least 1, got {self.max_batch}")
 
     def process(self, tracklet: Tracklet) -> Iterator[Embedding]:
+        yield from self.process_many([tracklet])[0]
+
+    def process_many(self, tracklets: Sequence[Tracklet]) -> Sequence[Iterable[Embedding]]:
         engine: Any = self.embedder
         by_color = getattr(engine, "reads", "depth") == "color"
-        crops = [crop for crop in tracklet.crops if crop.picture is not None or not by_color]
-        vector = np.empty(0, np.float32)
-        if crops:
-            vectors = engine([crop.picture for crop in crops]) if by_color else self._by_depth(crops)
-            vector = _mean(vectors, np.array([crop.quality for crop in crops], np.float32))
-        yield Embedding(tracklet, vector, tracklet.modality, engine.model_id)
+        crops = [
+            [crop for crop in one.crops if crop.picture is not None or not by_color] for one in tracklets
+        ]
+        vectors = self._by_color(crops) if by_color else map(self._by_depth, crops)
+        return [
+            [Embedding(one, _mean(those, some), one.modality, engine.model_id)]
+            for one, some, those in zip(tracklets, crops, vectors, strict=True)
+        ]
+
+    def _by_color(self, crops: Sequence[Sequence[Crop]]) -> Iterable[Vectors]:
+        """For each tracklet the vectors of its crops, of which the embedder is given all at once."""
+        every = [crop.picture for some in crops for crop in some]
+        if not every:
+            return [NOTHING] * len(crops)
+        return np.split(self.embedder(every), np.cumsum([len(some) for some in crops])[:-1])
 
     def _by_depth(self, crops: Sequence[Crop]) -> Vectors:
+        if not crops:
+            return NOTHING
         heights_m = np.array([crop.height_m for crop in crops], np.float32)
         return self.embedder([crop.color for crop in crops], [_points(crop) for crop in crops], heights_m)
 
 
-def _mean(vectors: Vectors, weights: NDArray[np.float32]) -> Vector:
-    total = (vectors * (weights[:, None] + 1e-3)).sum(axis=0)
-    if not total.any():  # no crop had pixels
+def _mean(vectors: Vectors, crops: Sequence[Crop]) -> Vector:
+    """Of length 1; empty where no crop had pixels."""
+    qualities = np.array([crop.quality for crop in crops], np.float32)
+    total = (vectors * (qualities[:, None] + 1e-3)).sum(axis=0)
+    if not total.any():
         return np.empty(0, np.float32)
     unit: Vector = (total / np.linalg.norm(total)).astype(np.float32)
     return unit

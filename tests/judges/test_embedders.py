@@ -85,3 +85,15 @@ def test_osnet_gives_the_vectors_that_boxmot_does_of_boxes_in_a_picture(answer, 
     assert cosines(vectors(name, "auto", cut(people)), answer[name]["boxmot"]).min() >= MIN_COSINE
     swapped = [crop[..., ::-1] for crop in cut(people)]
     assert cosines(vectors(name, "auto", swapped), answer[name]["boxmot"]).max() < MIN_COSINE
+
+
+def test_a_crop_gives_the_same_whatever_it_is_batched_with(answer, people):
+    crops = cut(people) * 3
+    trust("osnet_x0_25")
+    for runtime in ("openvino", "onnxruntime"):
+        embedder = Embedder("osnet_x0_25", runtime)
+        embedder.open()
+        alone = np.concatenate([embedder([crop]) for crop in crops])
+        for count in (2, 3, 5, len(crops)):
+            assert np.array_equal(embedder(crops[:count]), alone[:count]), (runtime, count)
+        embedder.close()

@@ -90,6 +90,15 @@ def test_a_camera_without_the_picture_that_is_read_is_said_in_one_line(reads, sa
         list(Detect(Sees(reads)).process(frame("east", 7, depth=DEPTH)))
 
 
+def test_of_many_pictures_the_damaged_one_is_named():
+    png = cv2.imencode(".png", grey(7))[1].tobytes()
+    frames = [frame("west", 3, color=Encoded("png", png)), frame("east", 7, color=Encoded("png", png[:-9]))]
+    with pytest.raises(
+        InputError, match="^east: frame 7 has a color that is damaged, .*; record it again, or leave"
+    ):
+        Detect(Sees(), max_batch=8).process_many(frames)
+
+
 def test_depth_is_read_frame_by_frame_whatever_the_batch():
     frames = [frame(camera, view=view(3.0), depth=DEPTH) for camera in "ab"] + [frame("c", depth=DEPTH)]
     found = [one for given in Detect(OverheadDepth(), max_batch=8).process_many(frames) for one in given]

@@ -9,7 +9,7 @@ from clothed import ABOVE, BLACK, WHITE, Clothed, painted, points_of, seen_by
 from scenes import LENS, depth_of
 
 from calibration.camera import Pose, Registration, View
-from configs.build import build
+from configs.build import ConfigError, build
 from engines.overhead_descriptor import OverheadDescriptor
 from pipeline.stage import Stage
 from stages._crops import crops_of
@@ -160,3 +160,47 @@ def test_a_network_makes_one_vector_of_real_crops(models, pictures):
     assert np.linalg.norm(both.vector) == pytest.approx(1.0, abs=1e-5)
     assert both.model_id == "person_reidentification_retail_0248.43891ce6"
     assert both.vector @ one.vector > one.vector @ other.vector > 0.5
+
+
+@pytest.mark.parametrize("embedder", [Bright(), OverheadDescriptor()], ids=["colour", "depth"])
+def test_tracklets_of_one_time_are_embedded_together_as_each_would_be_alone(embedder):
+    if isinstance(embedder, Bright):
+        red, green = flat(9, 0, 0), flat(0, 9, 0, (3, 7))
+    else:
+        red, green = crop_of(Clothed()), crop_of(Clothed(WHITE, BLACK))
+    dark, empty = replace(red, color=None), flat(1, 1, 1, (0, 4))
+    crops = [[red, green], [], [dark], [green]] + (
+        [[empty], [empty, red]] if embedder.reads == "color" else []
+    )
+    some = [tracklet("east", f"T-{number}", these) for number, these in enumerate(crops)]
+    together = [one for (one,) in Embed(embedder, max_batch=8).process_many(some)]
+    assert [one.tracklet for one in together] == some
+    for one, alone in zip(together, some, strict=True):
+        (other,) = Embed(embedder).process(alone)
+        assert np.array_equal(one.vector, other.vector)
+        assert (one.modality, one.model_id) == (other.modality, other.model_id)
+    assert [len(one.vector) for one in together[:2]] == [len(together[0].vector), 0]
+
+
+def test_a_network_is_asked_once_for_all_crops_and_never_for_none():
+    class Counted(Bright):
+        asked: list = []
+
+        def __call__(self, pictures):
+            self.asked.append(len(pictures))
+            return super().__call__(pictures)
+
+    stage = Embed(Counted(), max_batch=8)
+    stage.process_many([tracklet(crops=[flat(9, 0, 0)] * 3), tracklet(), tracklet(crops=[flat(0, 9, 0)])])
+    stage.process_many([tracklet(), tracklet()])
+    assert Counted.asked == [4]
+
+
+def test_a_batch_of_no_tracklets_is_refused():
+    with pytest.raises(ConfigError, match="^graph.embed: max_batch must be at least 1, got 0$"):
+        build(
+            "stages/embed",
+            {"embedder": {"engine": "overhead_descriptor"}, "max_batch": 0},
+            "graph.embed",
+            Stage,
+        )
