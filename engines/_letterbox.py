@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines._pictures import readable
-from engines._resized import resized
+from engines._resized import lay, resized
 
 Place = Literal["corner", "middle"]
 
@@ -50,9 +49,7 @@ def letterboxed(
     for page, picture, where in zip(batch, pictures, placed, strict=True):
         width, height = _fitted(where, place)
         if picture.size:
-            small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-            part = page[where.top_px : where.top_px + height, where.left_px : where.left_px + width]
-            part[:] = small if small.ndim == 3 else small[..., None]
+            lay(picture, page[where.top_px : where.top_px + height, where.left_px : where.left_px + width])
     return batch, placed
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import InputError
+from engines._ahead import run_ahead
 from engines._letterbox import Place, Placed, letterboxed, stretched_over
 from engines._model import Model
 from engines._network import Outputs
@@ -41,9 +42,11 @@ class PictureDetector(Model, ABC):
         """The people in each picture, best score first: RGB (h, w, 3) uint8, or infrared (h, w) uint8 or uint16, of
         any sizes. One without pixels shows nobody.
         """
-        batch, placed = self._fitted(pictures)
-        rows = self._rows(self._run(batch))
-        return [_seen(*self._found(of_one, where)) for of_one, where in zip(rows, placed, strict=True)]
+        found = []
+        for outputs, placed in run_ahead(self._open, self.manifest.input, pictures, self._fitted):
+            rows = self._rows(outputs)
+            found += [_seen(*self._found(of_one, where)) for of_one, where in zip(rows, placed, strict=True)]
+        return found
 
     def _fitted(self, pictures: Sequence[NDArray[Any]]) -> tuple[NDArray[np.uint8], list[Placed]]:
         """Pictures in the network's size, (n, height, width, 3), and where each lies there."""

@@ -20,13 +20,25 @@ def resized(
     One without is black.
     """
     pictures = [readable(picture) for picture in pictures]
-    height, width = size_px
-    batch = np.zeros((len(pictures), height, width, 3), np.uint8)
+    batch = np.zeros((len(pictures), *size_px, 3), np.uint8)
     for page, picture in zip(batch, pictures, strict=True):
         if picture.size:
-            small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-            page[:] = small if small.ndim == 3 else small[..., None]
+            lay(picture, page)
     return batch, np.array([picture.size > 0 for picture in pictures], bool)
+
+
+def lay(picture: NDArray[np.uint8], page: NDArray[np.uint8]) -> None:
+    """Stretch a picture over a page (height, width, 3)."""
+    size = page.shape[1::-1]
+    if picture.ndim == 2:
+        page[:] = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)[..., None]
+    elif (
+        picture.strides[2] < 0
+    ):  # colours from the last to the first: OpenCV would copy all of it before it begins
+        small = cv2.resize(picture[..., ::-1], size, interpolation=cv2.INTER_LINEAR)
+        page[:] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+    else:
+        page[:] = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
 
 
 def ordered(batch: NDArray[np.uint8], wanted: Input) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import InputError
+from engines._ahead import run_ahead
 from engines._model import Model, model_of
 from engines._resized import resized
 
@@ -37,11 +39,13 @@ class Embedder(Model):
         """A vector of length 1 for each picture, (n, d): RGB (h, w, 3) uint8, or infrared (h, w) uint8 or uint16, of
         any sizes. That of a picture without pixels is all 0: it is like nobody.
         """
-        batch, has_pixels = resized(pictures, self.manifest.input.size)
-        vectors = np.zeros((len(pictures), self._output.length), np.float32)
-        if has_pixels.any():
-            vectors[has_pixels] = self._vectors(self._run(batch[has_pixels]))
-        return vectors
+        wanted = self.manifest.input
+        vectors = [np.empty((0, self._output.length), np.float32)]
+        for outputs, has_pixels in run_ahead(
+            self._open, wanted, pictures, partial(resized, size_px=wanted.size)
+        ):
+            vectors.append(self._vectors(outputs) * has_pixels[:, None])
+        return np.concatenate(vectors)
 
     def _vectors(self, outputs: Any) -> NDArray[np.float32]:
         """The first output, each row of it of length 1."""

@@ -19,11 +19,11 @@ from ultralytics.nn.tasks import DetectionModel
 CLASSES, SIDE = 3, 320
 
 
-def made(description, folder, pictures, seed):
+def made(description, folder, pictures, seed, classes=CLASSES, side=SIDE):
     """A model whose answer depends on the picture: random weights, normalized on these pictures as if trained."""
     torch.manual_seed(seed)
-    network = DetectionModel(description, nc=CLASSES, verbose=False)
-    batch = np.stack([cv2.resize(cv2.imread(path), (SIDE, SIDE))[..., ::-1] for path in pictures])
+    network = DetectionModel(description, nc=classes, verbose=False)
+    batch = np.stack([cv2.resize(cv2.imread(path), (side, side))[..., ::-1] for path in pictures])
     seen = torch.from_numpy(batch.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     for part in network.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
@@ -42,8 +42,8 @@ def made(description, folder, pictures, seed):
     return model
 
 
-def exported(model):
-    return str(model.export(format="onnx", imgsz=SIDE, simplify=False, opset=17, nms=False, device="cpu"))
+def exported(model, side):
+    return str(model.export(format="onnx", imgsz=side, simplify=False, opset=17, nms=False, device="cpu"))
 
 
 def _spread(name, weight):
@@ -54,26 +54,23 @@ def _spread(name, weight):
         weight.mul_(4.0)
 
 
-def found(model, pictures, min_score, max_overlap, **more):
+def found(model, pictures, min_score, max_overlap, side=SIDE, **more):
     judge = YOLO(model, task="detect")
-    settings = {"conf": min_score, "iou": max_overlap, "classes": [0], "imgsz": SIDE}
-    settings |= {
-        "rect": False,
-        "verbose": False,
-        **more,
-    }  # its checkpoints would cut off what fills the square
+    settings = {"conf": min_score, "iou": max_overlap, "classes": [0], "imgsz": side, "verbose": False}
+    settings |= {"rect": False, **more}  # its checkpoints would cut off what fills the square
     for path in pictures:
         (given,) = judge.predict(cv2.imread(path), device="cpu", **settings)
         yield {"boxes": given.boxes.xyxy.tolist(), "scores": given.boxes.conf.tolist()}
 
 
-def run(descriptions, pictures, seed, min_score, max_overlap):
-    folder = Path.cwd()
-    models = {name: exported(made(f"{name}.yaml", folder, pictures, seed)) for name in descriptions}
-    return {name: list(found(model, pictures, min_score, max_overlap)) for name, model in models.items()}
+def run(descriptions, pictures, seed, classes=CLASSES, side=SIDE, **settings):
+    for name in descriptions:
+        model = made(f"{name}.yaml", Path.cwd(), pictures, seed, classes, side)
+        model.save(f"{name}.pt")
+        yield name, list(found(exported(model, side), pictures, side=side, **settings))
 
 
 if __name__ == "__main__":
     with redirect_stdout(sys.stderr):
-        answer = run(**json.load(sys.stdin))
+        answer = dict(run(**json.load(sys.stdin)))
     json.dump(answer, sys.stdout)

@@ -1,0 +1,213 @@
+"""One contestant of engines.py, in whatever environment has it: python benchmarks/contestants.py KIND JOB
+
+It makes ready, runs the job's input once, and says as JSON what came out; then, for each line on standard input, runs it
+again in batches of so many, and says how many ms of the clock that took. Everybody is given pixels in the order of
+colours which their documented call asks for, and threads for two cores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+CORES = len(os.sched_getaffinity(0))
+Answers = list[dict[str, Any]]
+Call = Callable[[Sequence[Any]], Any]  # of a batch
+Read = Callable[[Any], dict[str, Any]]  # what it gave for one picture, as JSON
+
+
+def as_boxes(found: Any) -> dict[str, Any]:
+    """Boxes and scores of people, as others can compare them."""
+    boxes, scores = found
+    return {"boxes": np.asarray(boxes, float).tolist(), "scores": np.asarray(scores, float).tolist()}
+
+
+def as_vector(vector: Any) -> dict[str, Any]:
+    """A vector, of length 1."""
+    vector = np.asarray(vector, float)
+    return {"vector": (vector / np.linalg.norm(vector)).tolist()}
+
+
+def as_nothing(_: Any) -> dict[str, Any]:
+    """Of a bare network, whose numbers nobody has read."""
+    return {}
+
+
+def ours(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
+    """An engine by name, on pictures or crops in RGB."""
+    sys.path.insert(0, str(ROOT))
+    from configs.build import build
+
+    engine = build(f"engines/{job['engine']}", job["settings"], "engine", object)
+    engine.open()
+    read = as_vector if job["engine"] == "embedder" else as_boxes
+    return rgb(job), engine, read
+
+
+def bare(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
+    """The runtime alone, on what our engine would give it, made before."""
+    sys.path.insert(0, str(ROOT))
+    from configs.build import build
+    from engines._resized import ordered, resized
+
+    engine: Any = build(f"engines/{job['engine']}", job["settings"], "engine", object)
+    wanted = engine.manifest.input
+    shown = rgb(job)
+    batch = resized(shown, wanted.size)[0] if job["engine"] == "embedder" else engine._fitted(shown)[0]
+    from engines._weights import weights
+
+    run = {"openvino": _openvino, "onnxruntime": _onnxruntime}[job["settings"]["runtime"]]
+    return list(ordered(batch, wanted)), run(str(weights(engine.manifest)), job["is_dynamic"]), as_nothing
+
+
+def _openvino(model: str, is_dynamic: bool) -> Call:
+    """As its manual shows: its own defaults for one picture, its queue of requests for many."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    core, exact = openvino.Core(), {"INFERENCE_PRECISION_HINT": "f32"}
+    one = core.compile_model(model, "CPU", {**exact, "PERFORMANCE_HINT": "LATENCY"})
+    many = core.compile_model(model, "CPU", {**exact, "PERFORMANCE_HINT": "THROUGHPUT"})
+    queue = openvino.AsyncInferQueue(many)
+
+    def run(batch: Sequence[Any]) -> Any:
+        if len(batch) == 1:
+            return one([batch[0][None]])
+        if is_dynamic:
+            return one([np.stack(batch)])
+        for picture in batch:
+            queue.start_async([picture[None]])
+        queue.wait_all()
+        return None
+
+    return run
+
+
+def _onnxruntime(model: str, is_dynamic: bool) -> Call:
+    """As its manual shows: a session with a thread for each core; for many pictures, as many sessions of one."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    def session(threads: int) -> Any:
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+
+    one, many, threads = session(CORES), session(1), ThreadPoolExecutor(CORES)
+    name = one.get_inputs()[0].name
+
+    def run(batch: Sequence[Any]) -> Any:
+        if len(batch) == 1:
+            return one.run(None, {name: batch[0][None]})
+        if is_dynamic:
+            return one.run(None, {name: np.stack(batch)})
+        return list(threads.map(lambda picture: many.run(None, {name: picture[None]}), batch))
+
+    return run
+
+
+def rtmlib(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
+    """Its detector, one picture at a time."""
+    from rtmlib import YOLOX
+
+    detector = YOLOX(
+        job["model"], (job["side"],) * 2, nms_thr=0.45, score_thr=job["min_score"], backend=job["backend"]
+    )
+    return bgr(job), lambda batch: [(detector(picture), ()) for picture in batch], as_boxes
+
+
+def model_api(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
+    """OpenVINO Model API's SSD, one picture at a time, or its own batch for many."""
+    import openvino
+    from model_api.adapters import OpenvinoAdapter
+    from model_api.models import SSD
+
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    adapter = OpenvinoAdapter(openvino.Core(), job["model"], device="CPU", plugin_config=exact)
+    settings = {"confidence_threshold": job["min_score"]}
+    detector = SSD.create_model(adapter, model_type="SSD", configuration=settings)
+    read = lambda given: as_boxes((given.bboxes[given.labels == 1], given.scores[given.labels == 1]))  # noqa: E731
+    return bgr(job), lambda batch: [detector(picture) for picture in batch], read
+
+
+def ultralytics(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
+    """`predict` of Ultralytics, which takes a list."""
+    import torch
+    from ultralytics import YOLO
+
+    torch.set_num_threads(CORES)
+    model = YOLO(job["model"], task="detect")
+    settings = {"conf": job["min_score"], "iou": 0.7, "classes": [0], "imgsz": job["side"], "rect": False}
+    settings |= {"verbose": False, "device": "cpu"} | ({"nms": False} if job["is_end_to_end"] else {})
+    read = lambda given: as_boxes((given.boxes.xyxy, given.boxes.conf))  # noqa: E731
+    return bgr(job), lambda batch: model.predict(list(batch), **settings), read
+
+
+def boxmot(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
+    """BoxMOT's ReID on crops, by the backend of the file's kind."""
+    import torch
+    from boxmot.reid.core import ReID
+
+    torch.set_num_threads(CORES)
+    model = ReID(job["model"])
+    return bgr(job), lambda batch: model(list(batch)), as_vector
+
+
+def torchreid(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
+    """Torchreid's feature extractor, which is PyTorch with its own resizing."""
+    import torch
+    from torchreid.reid.utils import FeatureExtractor
+
+    torch.set_num_threads(CORES)
+    extract = FeatureExtractor(job["network"], job["model"], device="cpu", verbose=False)
+    return rgb(job), lambda batch: extract(list(batch)).numpy(), as_vector
+
+
+def rgb(job: dict[str, Any]) -> list[Any]:
+    """The job's pictures or crops, each in one piece."""
+    return [np.ascontiguousarray(picture[..., ::-1]) for picture in bgr(job)]
+
+
+def bgr(job: dict[str, Any]) -> list[Any]:
+    """The same, as OpenCV has them."""
+    return [cv2.imread(path) for path in job["pictures"]]
+
+
+def batches(shown: list[Any], most: int) -> Iterator[list[Any]]:
+    """Everything in batches of `most`, the last filled up from the beginning."""
+    again = cycle(shown)
+    for _ in range(-(-len(shown) // most)):
+        yield list(islice(again, most))
+
+
+def main(kind: str, job: dict[str, Any]) -> None:
+    """Answer, then race."""
+    with redirect_stdout(sys.stderr):
+        shown, call, read = globals()[kind](job)
+        answers = [read(call([one])) if read is as_nothing else read(call([one])[0]) for one in shown]
+    print(json.dumps(answers), flush=True)
+    for line in sys.stdin:
+        most = int(line)
+        parts = list(batches(shown, most))
+        with redirect_stdout(sys.stderr):
+            began = time.perf_counter()
+            for part in parts:
+                call(part)
+            spent_s = time.perf_counter() - began
+        print(json.dumps(spent_s * 1e3 / (most * len(parts))), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], json.loads(sys.argv[2]))

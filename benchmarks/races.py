@@ -1,0 +1,92 @@
+"""Lets contestants take turns, each in a process of its own in whatever environment has it, and prints their times."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryFile
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+BATCHES = (1, 8, 32)
+QUIET = {"YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
+
+
+@dataclass
+class Contestant:
+    """Who takes part, in which environment; the first of a race is ours."""
+
+    name: str
+    kind: str  # a function of contestants.py
+    environment: str
+    job: Mapping[str, Any]
+    beside: str = ""  # the name of the bare runtime that it is measured against
+    ms: dict[int, list[float]] = field(default_factory=dict)
+    answers: list[Any] = field(default_factory=list)
+    process: Any = None
+    said: Any = field(default_factory=TemporaryFile)
+
+    def start(self) -> bool:
+        """Make ready; false where its environment is missing, or it fails, which is said."""
+        python = ROOT / self.environment / "bin" / "python"
+        if not python.exists():
+            print(f"{self.name}: left out, {self.environment} is not there; make it with: make judges\n")
+            return False
+        command = [python, ROOT / "benchmarks" / "contestants.py", self.kind, json.dumps(self.job)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said}
+        self.process = subprocess.Popen(command, text=True, env={**os.environ, **QUIET}, **pipes)
+        line = self.process.stdout.readline()
+        if not line:
+            self.said.seek(0)
+            print(f"{self.name}: left out, {self.said.read().decode().strip().splitlines()[-1]}\n")
+            return False
+        self.answers = json.loads(line)
+        return True
+
+    def run(self, most: int) -> float:
+        """Milliseconds for one picture, in batches of `most`."""
+        print(most, file=self.process.stdin, flush=True)
+        return float(self.process.stdout.readline())
+
+    def stop(self) -> None:
+        """End its process."""
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait()
+
+
+def race(
+    title: str, contestants: Sequence[Contestant], rounds: int, agrees: Callable[[Any, Any], str]
+) -> None:
+    """Print what each takes for a picture, all in turn, and whether it says what ours, the first, does."""
+    there = [one for one in contestants if one.start()]
+    for most in BATCHES:
+        for number in range(rounds + 1):
+            turn = number % len(there)
+            for one in there[turn:] + there[:turn]:
+                spent = one.run(most)
+                if number:  # the first warms up
+                    one.ms.setdefault(most, []).append(spent)
+    for one in there:
+        one.stop()
+    batches = " | ".join(map(str, BATCHES))
+    print(f"### {title}\n\n| ms a picture, in batches of | {batches} | of the bare runtime | says the same |")
+    print(f"|---|{'---|' * len(BATCHES)}---|---|")
+    by_name = {one.name: one for one in there}
+    for one in there:
+        times = " | ".join(f"{median(one.ms[most]):.2f}" for most in BATCHES)
+        of_bare = ", ".join(share(one, by_name[one.beside])) if one.beside in by_name else ""
+        same = agrees(there[0].answers, one.answers) if one is not there[0] and any(one.answers) else ""
+        print(f"| {one.name} | {times} | {of_bare} | {same} |")
+    print()
+
+
+def share(one: Contestant, other: Contestant) -> list[str]:
+    """How many times as long it takes as another, median of the rounds, for each batch."""
+    pairs = [zip(one.ms[most], other.ms[most], strict=True) for most in BATCHES]
+    return [f"{median(mine / theirs for mine, theirs in pair):.2f}" for pair in pairs]
