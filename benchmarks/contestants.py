@@ -1,8 +1,8 @@
 """One contestant of engines.py, in whatever environment has it: python benchmarks/contestants.py KIND JOB
 
-It makes ready, runs the job's input once, and says as JSON what came out; then, for each line on standard input, runs it
-again in batches of so many, and says how many ms of the clock that took. Everybody is given pixels in the order of
-colours which their documented call asks for, and threads for two cores.
+It makes ready, runs the job's input once, and says as JSON what came out; then, for each line on standard input, runs
+it again in batches of so many, and says how many ms of the clock that took. Everybody is given pixels in the order of
+colours which their documented call asks for, and as many threads as there are cores.
 """
 
 from __future__ import annotations
@@ -61,59 +61,60 @@ def bare(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
     sys.path.insert(0, str(ROOT))
     from configs.build import build
     from engines._resized import ordered, resized
-
-    engine: Any = build(f"engines/{job['engine']}", job["settings"], "engine", object)
-    wanted = engine.manifest.input
-    shown = rgb(job)
-    batch = resized(shown, wanted.size)[0] if job["engine"] == "embedder" else engine._fitted(shown)[0]
     from engines._weights import weights
 
+    engine: Any = build(f"engines/{job['engine']}", job["settings"], "engine", object)
+    wanted, shown = engine.manifest.input, rgb(job)
+    batch = resized(shown, wanted.size)[0] if job["engine"] == "embedder" else engine._fitted(shown)[0]
     run = {"openvino": _openvino, "onnxruntime": _onnxruntime}[job["settings"]["runtime"]]
-    return list(ordered(batch, wanted)), run(str(weights(engine.manifest)), job["is_dynamic"]), as_nothing
+    run_parts, is_default = run(str(weights(engine.manifest)), job["is_default"]), job["is_default"]
+
+    def call(batch: Sequence[Any]) -> Any:
+        if not job["is_dynamic"]:
+            return run_parts([picture[None] for picture in batch])
+        return run_parts(np.array_split(np.stack(batch), 1 if is_default else min(CORES, len(batch))))
+
+    return list(ordered(batch, wanted)), call, as_nothing
 
 
-def _openvino(model: str, is_dynamic: bool) -> Call:
-    """As its manual shows: its own defaults for one picture, its queue of requests for many."""
+def _openvino(model: str, is_default: bool) -> Call:
+    """By its queue of requests, one thread each, as ours; or as it comes, one batch after the other."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
-    core, exact = openvino.Core(), {"INFERENCE_PRECISION_HINT": "f32"}
-    one = core.compile_model(model, "CPU", {**exact, "PERFORMANCE_HINT": "LATENCY"})
-    many = core.compile_model(model, "CPU", {**exact, "PERFORMANCE_HINT": "THROUGHPUT"})
-    queue = openvino.AsyncInferQueue(many)
+    settings: dict[str, str] = {"INFERENCE_PRECISION_HINT": "f32"}
+    if not is_default:
+        settings |= {"NUM_STREAMS": str(CORES), "INFERENCE_NUM_THREADS": str(CORES)}
+    network = openvino.Core().compile_model(model, "CPU", settings)
+    queue = openvino.AsyncInferQueue(network, CORES)
 
-    def run(batch: Sequence[Any]) -> Any:
-        if len(batch) == 1:
-            return one([batch[0][None]])
-        if is_dynamic:
-            return one([np.stack(batch)])
-        for picture in batch:
-            queue.start_async([picture[None]])
-        queue.wait_all()
-        return None
+    def run(parts: Sequence[Any]) -> Any:
+        for part in parts if is_default or len(parts) == 1 else ():
+            network([part])
+        if len(parts) > 1 and not is_default:
+            for part in parts:
+                queue.start_async([part])
+            queue.wait_all()
 
     return run
 
 
-def _onnxruntime(model: str, is_dynamic: bool) -> Call:
-    """As its manual shows: a session with a thread for each core; for many pictures, as many sessions of one."""
+def _onnxruntime(model: str, is_default: bool) -> Call:
+    """In threads with a session of one thread, as ours; or as it comes, one batch after the other."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
-    def session(threads: int) -> Any:
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = threads
-        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    settings = onnxruntime.SessionOptions()
+    if not is_default:
+        settings.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    threads, name = ThreadPoolExecutor(CORES), session.get_inputs()[0].name
 
-    one, many, threads = session(CORES), session(1), ThreadPoolExecutor(CORES)
-    name = one.get_inputs()[0].name
+    def run_one(part: Any) -> Any:
+        return session.run(None, {name: part})
 
-    def run(batch: Sequence[Any]) -> Any:
-        if len(batch) == 1:
-            return one.run(None, {name: batch[0][None]})
-        if is_dynamic:
-            return one.run(None, {name: np.stack(batch)})
-        return list(threads.map(lambda picture: many.run(None, {name: picture[None]}), batch))
+    def run(parts: Sequence[Any]) -> Any:
+        return list((map if is_default or len(parts) == 1 else threads.map)(run_one, parts))
 
     return run
 

@@ -1,6 +1,6 @@
 """What engines find, and how fast, beside those that a user would take instead.
 
-    python benchmarks/engines.py FOLDER [ROUNDS]
+    python benchmarks/engines.py FOLDER [ROUNDS [precision | likeness | detectors | embedders]]
 
 FOLDER is one of real recordings and models: mot17/, pets2009/, models/. Everybody has the same weights and pictures,
 takes turns in a process of their own, and is asked for their answers first. Of YOLO and OSNet there are no weights to
@@ -22,12 +22,19 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
-from judges.detector_judge import are_same, asked, average_precision, found_by_judge  # noqa: E402
-from races import Contestant, race  # noqa: E402
+from judges.detector_judge import (  # noqa: E402
+    MAX_SCORE_ERROR,
+    MIN_IOU,
+    asked,
+    average_precision,
+    found_by_judge,
+)
+from races import Contestant, Course, race  # noqa: E402
 
 from configs.build import build  # noqa: E402
 from engines._weights import trust  # noqa: E402
 from engines.evaluate.mot import MotRows, read_mot  # noqa: E402
+from engines.evaluate.similarity import box_similarity  # noqa: E402
 
 ROUNDS = 9
 OURS, DETECTORS, YOLO, REID = ".venv", ".venv-judges-detectors", ".venv-judges-yolo", ".venv-judges-reid"
@@ -36,24 +43,30 @@ NANO, SSD = "yolox_nano_416x416.onnx", "person-detection-retail-0013_fp16.xml"
 ENDS = {"yolov8n": False, "yolo11n": False, "yolo26n": True}  # whether each is end to end
 OSNETS = ("osnet_x0_25", "osnet_x1_0")
 LEAST, MIN_SCORE, MIN_VISIBILITY = 0.01, 0.3, 0.3
+RANDOM = 0.5  # a score that random weights give to a few
 GROWN = 768 / 480  # the truth of PETS is in pixels of a larger picture
 EVERY = 10  # frames: one crop a second of PETS, which plays at 10 frames/s
 CROPS = 32
 Pictures = list[str]
 
 
-def main(folder: Path, rounds: int) -> None:
-    """All tables, as Markdown."""
+def main(folder: Path, rounds: int, part: str) -> None:
+    """The tables, or one part of them, as Markdown."""
     os.environ["SIGHTLINE_MODELS"] = str(folder / "models")
+    streets = sorted(map(str, (folder / "mot17/mini_img").glob("*/*.jpg")))
     with TemporaryDirectory() as made:
         work = Path(made)
-        streets = sorted(map(str, (folder / "mot17/mini_img").glob("*/*.jpg")))
-        pets = written(folder, work)
-        precision(folder, streets, pets, work)
-        likeness(folder, pets)
-        detectors(folder, streets, work, rounds)
-        embedders(folder, streets, work, rounds)
-    print(f"Load at the end: {getloadavg()[0]:.1f}")
+        if part in ("", "precision", "likeness"):
+            pets = written(folder, work)
+        if part in ("", "precision"):
+            precision(folder, streets, pets, work)
+        if part in ("", "likeness"):
+            likeness(folder, pets)
+        if part in ("", "detectors"):
+            detectors(folder, streets, work, rounds)
+        if part in ("", "embedders"):
+            embedders(folder, streets, work, rounds)
+    print(f"{rounds} rounds; load at the end: {getloadavg()[0]:.1f}")
 
 
 def written(folder: Path, work: Path) -> Pictures:
@@ -175,6 +188,7 @@ def seen_of(box: Any, nearer: Any) -> float:
 
 def detectors(folder: Path, streets: Pictures, work: Path, rounds: int) -> None:
     """Races of detectors on the pictures of MOT17, 1920x1080."""
+    course = Course(rounds, (1, 8), same_boxes)
     job: dict[str, Any] = {"pictures": streets, "is_dynamic": False, "min_score": MIN_SCORE}
     job["settings"] = {"min_score": MIN_SCORE}
     nano, ssd = ({**job, "model": str(folder / "models" / name)} for name in (NANO, SSD))
@@ -183,34 +197,36 @@ def detectors(folder: Path, streets: Pictures, work: Path, rounds: int) -> None:
         rows.append(
             Contestant(f"rtmlib, {backend}", "rtmlib", DETECTORS, {**nano, "side": 416, "backend": backend})
         )
-    race("yolox_nano, 416x416", rows, rounds, same_boxes)
+    race("yolox_nano, 416x416", rows, course)
     rows = run_engines("person_detection_retail_0013", "ssd", ssd, ["openvino"])
     rows.append(Contestant("OpenVINO Model API", "model_api", DETECTORS, ssd))
-    race("person_detection_retail_0013, 320x544", rows, rounds, same_boxes)
+    race("person_detection_retail_0013, 320x544", rows, course)
     made = {"descriptions": list(ENDS), "pictures": streets[::6], "seed": 1, "side": 640, "classes": 80}
-    asked("yolo_boxes.py", YOLO, work, min_score=0.5, max_overlap=0.7, **made)
+    asked("yolo_boxes.py", YOLO, work, min_score=RANDOM, max_overlap=0.7, **made)
     for name, is_end_to_end in ENDS.items():
         for model in (name, f"{name}_pt"):
             vouched(model, work)
-        given = {**job, "side": 640, "is_end_to_end": is_end_to_end}
+        given = {**job, "pictures": streets[::3], "side": 640, "is_end_to_end": is_end_to_end}
+        given |= {"min_score": RANDOM, "settings": {"min_score": RANDOM}}
         rows = run_engines(name, "yolo", given, ["openvino", "onnxruntime"])
         checkpoint = {
             **given,
             "engine": "ultralytics",
-            "settings": {**job["settings"], "model": f"{name}_pt"},
+            "settings": {**given["settings"], "model": f"{name}_pt"},
         }
         rows.append(Contestant("ours, checkpoint", "ours", YOLO, checkpoint))
         for kind in ("onnx", "pt"):
             theirs = {**given, "model": str(work / f"{name}.{kind}")}
             rows.append(Contestant(f"ultralytics, {kind}", "ultralytics", YOLO, theirs))
-        race(f"{name}, 640x640, random weights", rows, rounds, same_boxes)
+        race(f"{name}, 640x640, random weights", rows, course)
 
 
 def embedders(folder: Path, streets: Pictures, work: Path, rounds: int) -> None:
     """Races of embedders on people of MOT17, each in its own size."""
     crops = cut(folder, streets, work)
     job: dict[str, Any] = {"pictures": crops, "is_dynamic": False}
-    race(RETAIL, run_engines(RETAIL, "embedder", job, ["openvino", "onnxruntime"]), rounds, same_vectors)
+    course = Course(rounds, (1, 8, 32), same_vectors)
+    race(RETAIL, run_engines(RETAIL, "embedder", job, ["openvino", "onnxruntime"]), course)
     fitted = [str(work / f"fitted{number}.png") for number in range(len(crops))]
     for path, crop in zip(fitted, crops, strict=True):
         cv2.imwrite(path, cv2.resize(cv2.imread(crop), (128, 256)))
@@ -238,7 +254,7 @@ def embedders(folder: Path, streets: Pictures, work: Path, rounds: int) -> None:
             rows.append(Contestant(f"BoxMOT, {kind}", "boxmot", REID, {**job, "model": str(work / model)}))
         theirs = {**job, "model": str(work / f"{name}.pt"), "network": name}
         rows.append(Contestant("Torchreid", "torchreid", REID, theirs))
-        race(f"{name}, random weights", rows, rounds, same_vectors)
+        race(f"{name}, random weights", rows, course)
 
 
 def cut(folder: Path, streets: Pictures, work: Path) -> Pictures:
@@ -269,15 +285,16 @@ def vouched(model: str, work: Path) -> None:
 
 
 def same_boxes(ours: Any, theirs: Any) -> str:
-    """In how many of the pictures the same boxes, with the same scores where it gives any."""
-    count = 0
+    """How many of the boxes have a partner among the others', IoU 0.99, with the same score where there is one."""
+    same = found = 0
     for mine, other in zip(ours, theirs, strict=True):
-        boxes, scores = (np.array(mine[name], float) for name in ("boxes", "scores"))
-        found = np.array(other["boxes"], float).reshape(-1, 4), np.array(other["scores"], float)
-        if not len(found[1]):  # boxes alone: with the scores of ours, in any order
-            found = found[0], scores[: len(found[0])]
-        count += are_same((boxes.reshape(-1, 4), scores), found)
-    return f"{count} of {len(ours)}"
+        boxes, others = (np.array(one["boxes"], float).reshape(-1, 4) for one in (mine, other))
+        alike = box_similarity(boxes, others) >= MIN_IOU
+        if other["scores"]:
+            alike &= np.abs(np.subtract.outer(mine["scores"], other["scores"])) <= MAX_SCORE_ERROR
+        same += int(alike.any(axis=1).sum() + alike.any(axis=0).sum())
+        found += len(boxes) + len(others)
+    return f"{100 * same / max(found, 1):.1f} % of boxes"
 
 
 def same_vectors(ours: Any, theirs: Any) -> str:
@@ -287,17 +304,19 @@ def same_vectors(ours: Any, theirs: Any) -> str:
 
 
 def run_engines(name: str, engine: str, job: Mapping[str, Any], runtimes: Sequence[str]) -> list[Contestant]:
-    """Ours on each runtime, and each runtime bare."""
+    """Ours on each runtime, and each runtime alone: with the same threads, and as it comes."""
     made = []
     for runtime in runtimes:
         settings = {"model": name, "runtime": runtime, **job.get("settings", {})}
-        given = {**job, "engine": engine, "settings": settings}
+        given = {**job, "engine": engine, "settings": settings, "is_default": False}
         made.append(Contestant(f"ours, {runtime}", "ours", OURS, given, f"{runtime} alone"))
         made.append(Contestant(f"{runtime} alone", "bare", OURS, given))
+        made.append(Contestant(f"{runtime} alone, as it comes", "bare", OURS, {**given, "is_default": True}))
     return made
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("name a folder of recordings and models: python benchmarks/engines.py FOLDER")
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else ROUNDS)
+    _, named, *more = sys.argv
+    main(Path(named), int(more[0]) if more else ROUNDS, more[1] if len(more) > 1 else "")

@@ -13,7 +13,6 @@ from tempfile import TemporaryFile
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-BATCHES = (1, 8, 32)
 QUIET = {"YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
 
 
@@ -60,13 +59,20 @@ class Contestant:
             self.process.wait()
 
 
-def race(
-    title: str, contestants: Sequence[Contestant], rounds: int, agrees: Callable[[Any, Any], str]
-) -> None:
-    """Print what each takes for a picture, all in turn, and whether it says what ours, the first, does."""
+@dataclass(frozen=True)
+class Course:
+    """How often, in batches of how many, and how answers are compared with those of ours, the first."""
+
+    rounds: int
+    batches: tuple[int, ...]
+    agrees: Callable[[Any, Any], str]
+
+
+def race(title: str, contestants: Sequence[Contestant], course: Course) -> None:
+    """Print what each takes for a picture, all in turn, and whether it says what the first does."""
     there = [one for one in contestants if one.start()]
-    for most in BATCHES:
-        for number in range(rounds + 1):
+    for most in course.batches:
+        for number in range(course.rounds + 1):
             turn = number % len(there)
             for one in there[turn:] + there[:turn]:
                 spent = one.run(most)
@@ -74,19 +80,20 @@ def race(
                     one.ms.setdefault(most, []).append(spent)
     for one in there:
         one.stop()
-    batches = " | ".join(map(str, BATCHES))
+    batches = " | ".join(map(str, course.batches))
     print(f"### {title}\n\n| ms a picture, in batches of | {batches} | of the bare runtime | says the same |")
-    print(f"|---|{'---|' * len(BATCHES)}---|---|")
+    print(f"|---|{'---|' * len(course.batches)}---|---|")
     by_name = {one.name: one for one in there}
     for one in there:
-        times = " | ".join(f"{median(one.ms[most]):.2f}" for most in BATCHES)
+        times = " | ".join(f"{median(one.ms[most]):.2f}" for most in course.batches)
         of_bare = ", ".join(share(one, by_name[one.beside])) if one.beside in by_name else ""
-        same = agrees(there[0].answers, one.answers) if one is not there[0] and any(one.answers) else ""
+        is_asked = one is not there[0] and any(one.answers)
+        same = course.agrees(there[0].answers, one.answers) if is_asked else ""
         print(f"| {one.name} | {times} | {of_bare} | {same} |")
     print()
 
 
 def share(one: Contestant, other: Contestant) -> list[str]:
     """How many times as long it takes as another, median of the rounds, for each batch."""
-    pairs = [zip(one.ms[most], other.ms[most], strict=True) for most in BATCHES]
+    pairs = [zip(mine, other.ms[most], strict=True) for most, mine in one.ms.items()]
     return [f"{median(mine / theirs for mine, theirs in pair):.2f}" for pair in pairs]

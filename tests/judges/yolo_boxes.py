@@ -67,7 +67,8 @@ def run(descriptions, pictures, seed, classes=CLASSES, side=SIDE, **settings):
     for name in descriptions:
         model = made(f"{name}.yaml", Path.cwd(), pictures, seed, classes, side)
         model.save(f"{name}.pt")
-        yield name, list(found(exported(model, side), pictures, side=side, **settings))
+        onnx = exported(YOLO(f"{name}.pt"), side)  # which are halves of what was made
+        yield name, list(found(onnx, pictures, side=side, **settings))
 
 
 if __name__ == "__main__":
