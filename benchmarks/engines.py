@@ -22,13 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
-from judges.detector_judge import (  # noqa: E402
-    MAX_SCORE_ERROR,
-    MIN_IOU,
-    asked,
-    average_precision,
-    found_by_judge,
-)
+from judges.detector_judge import asked, average_precision, found_by_judge  # noqa: E402
 from races import Contestant, Course, race  # noqa: E402
 
 from configs.build import build  # noqa: E402
@@ -43,7 +37,9 @@ NANO, SSD = "yolox_nano_416x416.onnx", "person-detection-retail-0013_fp16.xml"
 ENDS = {"yolov8n": False, "yolo11n": False, "yolo26n": True}  # whether each is end to end
 OSNETS = ("osnet_x0_25", "osnet_x1_0")
 LEAST, MIN_SCORE, MIN_VISIBILITY = 0.01, 0.3, 0.3
-RANDOM = 0.5  # a score that random weights give to a few
+RANDOM, SEED = 0.5, 6  # a score that these random weights give to some
+NEAR, CLOSE = 0.9, 0.02  # IoU and scores of those who round to pixels, or resize otherwise
+STREET = (1920, 1080)  # pixels of the pictures of MOT17
 GROWN = 768 / 480  # the truth of PETS is in pixels of a larger picture
 EVERY = 10  # frames: one crop a second of PETS, which plays at 10 frames/s
 CROPS = 32
@@ -201,7 +197,7 @@ def detectors(folder: Path, streets: Pictures, work: Path, rounds: int) -> None:
     rows = run_engines("person_detection_retail_0013", "ssd", ssd, ["openvino"])
     rows.append(Contestant("OpenVINO Model API", "model_api", DETECTORS, ssd))
     race("person_detection_retail_0013, 320x544", rows, course)
-    made = {"descriptions": list(ENDS), "pictures": streets[::6], "seed": 1, "side": 640, "classes": 80}
+    made = {"descriptions": list(ENDS), "pictures": streets[::6], "seed": SEED, "side": 640, "classes": 80}
     asked("yolo_boxes.py", YOLO, work, min_score=RANDOM, max_overlap=0.7, **made)
     for name, is_end_to_end in ENDS.items():
         for model in (name, f"{name}_pt"):
@@ -285,20 +281,29 @@ def vouched(model: str, work: Path) -> None:
 
 
 def same_boxes(ours: Any, theirs: Any) -> str:
-    """How many of the boxes have a partner among the others', IoU 0.99, with the same score where there is one."""
+    """How many of the boxes have a partner among the others', with nearly the same score where there is one."""
     same = found = 0
     for mine, other in zip(ours, theirs, strict=True):
-        boxes, others = (np.array(one["boxes"], float).reshape(-1, 4) for one in (mine, other))
-        alike = box_similarity(boxes, others) >= MIN_IOU
+        boxes, scores = found_by_judge(mine, STREET)
+        others, given = found_by_judge(
+            other if other["scores"] else {**other, "scores": [1] * len(other["boxes"])}, STREET
+        )
+        alike = box_similarity(boxes, others) >= NEAR
         if other["scores"]:
-            alike &= np.abs(np.subtract.outer(mine["scores"], other["scores"])) <= MAX_SCORE_ERROR
+            alike &= np.abs(np.subtract.outer(scores, given)) <= CLOSE
         same += int(alike.any(axis=1).sum() + alike.any(axis=0).sum())
         found += len(boxes) + len(others)
-    return f"{100 * same / max(found, 1):.1f} % of boxes"
+    return (
+        f"{found / 2 / len(ours):.0f} boxes a picture"
+        if theirs is ours
+        else f"{100 * same / max(found, 1):.1f} %"
+    )
 
 
 def same_vectors(ours: Any, theirs: Any) -> str:
     """The least cosine."""
+    if theirs is ours:
+        return f"{len(ours)} vectors"
     pairs = zip(ours, theirs, strict=True)
     return f"cosine {min(np.dot(mine['vector'], other['vector']) for mine, other in pairs):.5f}"
 

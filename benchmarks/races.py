@@ -87,8 +87,7 @@ def race(title: str, contestants: Sequence[Contestant], course: Course) -> None:
     for one in there:
         times = " | ".join(f"{median(one.ms[most]):.2f}" for most in course.batches)
         of_bare = ", ".join(share(one, by_name[one.beside])) if one.beside in by_name else ""
-        is_asked = one is not there[0] and any(one.answers)
-        same = course.agrees(there[0].answers, one.answers) if is_asked else ""
+        same = course.agrees(there[0].answers, one.answers) if any(one.answers) else ""
         print(f"| {one.name} | {times} | {of_bare} | {same} |")
     print()
 
