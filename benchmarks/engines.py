@@ -30,7 +30,7 @@ from engines._weights import trust  # noqa: E402
 from engines.evaluate.mot import MotRows, read_mot  # noqa: E402
 from engines.evaluate.similarity import box_similarity  # noqa: E402
 
-ROUNDS = 9
+ROUNDS = 15
 OURS, DETECTORS, YOLO, REID = ".venv", ".venv-judges-detectors", ".venv-judges-yolo", ".venv-judges-reid"
 RETAIL = "person_reidentification_retail_0248"
 NANO, SSD = "yolox_nano_416x416.onnx", "person-detection-retail-0013_fp16.xml"

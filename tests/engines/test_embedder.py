@@ -24,7 +24,7 @@ def embedder(models):
 
 @pytest.fixture(scope="module")
 def people(recordings):
-    """Crops of PETS, one a second and person, of those that nobody covers, and who each is."""
+    """Crops of PETS, one a second of everybody, covered or not, and who each is."""
     rows = read_mot(recordings / "pets2009/derived_S2L1_gt_mot_visible_1_265.txt")
     video = cv2.VideoCapture(str(recordings / "pets2009/S2L1_View001_480x360_vtest.mp4"))
     crops, ids = [], []
@@ -87,7 +87,7 @@ def test_tells_people_of_pets_apart(embedder, people):
     pairs = np.triu(np.ones_like(same), 1)
     yes, no = np.sort(alike[pairs & same]), np.sort(alike[pairs & ~same])
     assert len(yes) > 500
-    assert np.searchsorted(no, yes).mean() / len(no) >= 0.9
+    assert np.searchsorted(no, yes).mean() / len(no) >= 0.92
 
 
 def test_must_be_open():
