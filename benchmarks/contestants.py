@@ -1,7 +1,7 @@
 """One contestant of engines.py, in whatever environment has it: python benchmarks/contestants.py KIND JOB
 
 It makes ready, runs the job's input once, and says as JSON what came out; then, for each line on standard input, runs
-it again in batches of so many, and says how many ms of the clock that took. Everybody is given pixels in the order of
+it again in batches of so many, and says how many ms of the clock and of the processor a picture took. Everybody is given pixels in the order of
 colours which their documented call asks for, and as many threads as there are cores.
 """
 
@@ -203,11 +203,14 @@ def main(kind: str, job: dict[str, Any]) -> None:
         most = int(line)
         parts = list(batches(shown, most))
         with redirect_stdout(sys.stderr):
-            began = time.perf_counter()
+            began_s = time.perf_counter(), time.process_time()
             for part in parts:
                 call(part)
-            spent_s = time.perf_counter() - began
-        print(json.dumps(spent_s * 1e3 / (most * len(parts))), flush=True)
+            ended_s = time.perf_counter(), time.process_time()
+        spent_ms = [
+            1e3 * (end - begin) / (most * len(parts)) for begin, end in zip(began_s, ended_s, strict=True)
+        ]
+        print(json.dumps(spent_ms), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+CLOCK, PROCESSOR = 0, 1
 QUIET = {"YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
 
 
@@ -25,7 +26,7 @@ class Contestant:
     environment: str
     job: Mapping[str, Any]
     beside: str = ""  # the name of the bare runtime that it is measured against
-    ms: dict[int, list[float]] = field(default_factory=dict)
+    spent_ms: dict[int, list[list[float]]] = field(default_factory=dict)  # by the clock, of the processor
     answers: list[Any] = field(default_factory=list)
     process: Any = None
     said: Any = field(default_factory=TemporaryFile)
@@ -47,10 +48,12 @@ class Contestant:
         self.answers = json.loads(line)
         return True
 
-    def run(self, most: int) -> float:
-        """Milliseconds for one picture, in batches of `most`."""
+    def run(self, most: int, counts: bool) -> None:
+        """Take the time of everything once, in batches of `most`."""
         print(most, file=self.process.stdin, flush=True)
-        return float(self.process.stdout.readline())
+        spent_ms = json.loads(self.process.stdout.readline())
+        if counts:
+            self.spent_ms.setdefault(most, []).append(spent_ms)
 
     def stop(self) -> None:
         """End its process."""
@@ -75,24 +78,23 @@ def race(title: str, contestants: Sequence[Contestant], course: Course) -> None:
         for number in range(course.rounds + 1):
             turn = number % len(there)
             for one in there[turn:] + there[:turn]:
-                spent = one.run(most)
-                if number:  # the first warms up
-                    one.ms.setdefault(most, []).append(spent)
+                one.run(most, counts=number > 0)  # the first warms up
     for one in there:
         one.stop()
-    batches = " | ".join(map(str, course.batches))
-    print(f"### {title}\n\n| ms a picture, in batches of | {batches} | of the bare runtime | says the same |")
-    print(f"|---|{'---|' * len(course.batches)}---|---|")
+    batches = ", ".join(map(str, course.batches))
+    heads = f"ms, in batches of {batches}", "by the clock", "by the processor", "says the same"
+    print(f"### {title}\n\n| a picture | {' | '.join(heads)} |\n|---|---|---|---|---|")
     by_name = {one.name: one for one in there}
     for one in there:
-        times = " | ".join(f"{median(one.ms[most]):.2f}" for most in course.batches)
-        of_bare = ", ".join(share(one, by_name[one.beside])) if one.beside in by_name else ""
+        times = ", ".join(f"{median(ms for ms, _ in rounds):.1f}" for rounds in one.spent_ms.values())
+        bare = by_name.get(one.beside)
+        shares = [share(one, bare, which) if bare else "" for which in (CLOCK, PROCESSOR)]
         same = course.agrees(there[0].answers, one.answers) if any(one.answers) else ""
-        print(f"| {one.name} | {times} | {of_bare} | {same} |")
+        print(f"| {one.name} | {times} | {' | '.join(shares)} | {same} |")
     print()
 
 
-def share(one: Contestant, other: Contestant) -> list[str]:
+def share(one: Contestant, other: Contestant, which: int) -> str:
     """How many times as long it takes as another, median of the rounds, for each batch."""
-    pairs = [zip(mine, other.ms[most], strict=True) for most, mine in one.ms.items()]
-    return [f"{median(mine / theirs for mine, theirs in pair):.2f}" for pair in pairs]
+    pairs = [zip(mine, other.spent_ms[most], strict=True) for most, mine in one.spent_ms.items()]
+    return ", ".join(f"{median(a[which] / b[which] for a, b in pair):.2f}" for pair in pairs)

@@ -106,6 +106,19 @@ def test_what_a_manifest_pins_needs_no_word_and_takes_none(model, tmp_path):
         trust("small")
 
 
+def test_a_word_is_of_files_as_they_are_named_now_and_of_those_that_are_not_pinned(model, tmp_path, told):
+    trust("small")
+    is_pinned = "{name: small.txt, sha256: " + "0a" * 32 + "}"
+    renamed = MANIFEST.replace("[{name: small.onnx}]", "[{name: other.onnx}, " + is_pinned + "]")
+    (tmp_path / "small.yaml").write_text(renamed)
+    model.rename(model.with_name("other.onnx"))
+    model.with_name("small.txt").write_bytes(b"1")
+    trust("small")
+    assert [line[66:] for line in told.read_text().splitlines()] == ["small/other.onnx"]
+    told.write_text(told.read_text() + "0b" * 32 + "  small/small.txt\n")
+    assert manifest("small").files[1].sha256 == "0a" * 32
+
+
 def test_what_is_not_there_cannot_be_trusted(model, told):
     model.unlink()
     with pytest.raises(InputError, match="^small: small.onnx not found in"):
