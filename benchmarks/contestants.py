@@ -1,8 +1,8 @@
 """One contestant of engines.py, in whatever environment has it: python benchmarks/contestants.py KIND JOB
 
 It makes ready, runs the job's input once, and says as JSON what came out; then, for each line on standard input, runs
-it again in batches of so many, and says how many ms of the clock and of the processor a picture took. Everybody is given pixels in the order of
-colours which their documented call asks for, and as many threads as there are cores.
+it again in batches of so many, and says how many ms of the clock and of the processor each took. Everybody is given
+pixels in the order of colours which their documented call asks for, and as many threads as there are cores.
 """
 
 from __future__ import annotations
