@@ -194,23 +194,29 @@ def batches(shown: list[Any], most: int) -> Iterator[list[Any]]:
 
 
 def main(kind: str, job: dict[str, Any]) -> None:
-    """Answer, then race."""
+    """Answer, then race; what runs `beside` takes turns with it, batch by batch."""
     with redirect_stdout(sys.stderr):
         shown, call, read = globals()[kind](job)
         answers = [read(call([one])) if read is as_nothing else read(call([one])[0]) for one in shown]
+        racers = [(shown, call), *([bare(job)[:2]] if job.get("has_bare_beside") else [])]
     print(json.dumps(answers), flush=True)
     for line in sys.stdin:
         most = int(line)
-        parts = list(batches(shown, most))
         with redirect_stdout(sys.stderr):
-            began_s = time.perf_counter(), time.process_time()
-            for part in parts:
-                call(part)
-            ended_s = time.perf_counter(), time.process_time()
-        spent_ms = [
-            1e3 * (end - begin) / (most * len(parts)) for begin, end in zip(began_s, ended_s, strict=True)
-        ]
+            spent_ms = raced([batches(of, most) for of, _ in racers], [one for _, one in racers], most)
         print(json.dumps(spent_ms), flush=True)
+
+
+def raced(parts: Sequence[Iterator[list[Any]]], calls: Sequence[Call], most: int) -> list[list[float]]:
+    """For each, how many ms of the clock and of the processor one picture takes."""
+    spent_s, count = np.zeros((len(calls), 2)), 0
+    for turn in zip(*parts, strict=True):
+        for number, (call, part) in enumerate(zip(calls, turn, strict=True)):
+            began_s = time.perf_counter(), time.process_time()
+            call(part)
+            spent_s[number] += np.subtract((time.perf_counter(), time.process_time()), began_s)
+        count += most
+    return (1e3 * spent_s / count).tolist()
 
 
 if __name__ == "__main__":

@@ -309,14 +309,14 @@ def same_vectors(ours: Any, theirs: Any) -> str:
 
 
 def run_engines(name: str, engine: str, job: Mapping[str, Any], runtimes: Sequence[str]) -> list[Contestant]:
-    """Ours on each runtime, and each runtime alone: with the same threads, and as it comes."""
+    """Ours on each runtime, beside it the runtime alone with the same threads; and the runtime as it comes."""
     made = []
     for runtime in runtimes:
         settings = {"model": name, "runtime": runtime, **job.get("settings", {})}
-        given = {**job, "engine": engine, "settings": settings, "is_default": False}
+        given = {**job, "engine": engine, "settings": settings, "is_default": False, "has_bare_beside": True}
         made.append(Contestant(f"ours, {runtime}", "ours", OURS, given, f"{runtime} alone"))
-        made.append(Contestant(f"{runtime} alone", "bare", OURS, given))
-        made.append(Contestant(f"{runtime} alone, as it comes", "bare", OURS, {**given, "is_default": True}))
+        alone = {**given, "is_default": True, "has_bare_beside": False}
+        made.append(Contestant(f"{runtime} alone, as it comes", "bare", OURS, alone))
     return made
 
 

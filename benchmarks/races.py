@@ -14,6 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CLOCK, PROCESSOR = 0, 1
+Spent = list[list[float]]  # of it, and of what is beside it: ms by the clock, and of the processor
 QUIET = {"YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
 
 
@@ -25,8 +26,8 @@ class Contestant:
     kind: str  # a function of contestants.py
     environment: str
     job: Mapping[str, Any]
-    beside: str = ""  # the name of the bare runtime that it is measured against
-    spent_ms: dict[int, list[list[float]]] = field(default_factory=dict)  # by the clock, of the processor
+    beside: str = ""  # what takes turns with it, batch by batch, in its process
+    spent_ms: dict[int, list[Spent]] = field(default_factory=dict)  # by the batch, of each round
     answers: list[Any] = field(default_factory=list)
     process: Any = None
     said: Any = field(default_factory=TemporaryFile)
@@ -84,17 +85,23 @@ def race(title: str, contestants: Sequence[Contestant], course: Course) -> None:
     batches = ", ".join(map(str, course.batches))
     heads = f"ms, in batches of {batches}", "by the clock", "by the processor", "says the same"
     print(f"### {title}\n\n| a picture | {' | '.join(heads)} |\n|---|---|---|---|---|")
-    by_name = {one.name: one for one in there}
     for one in there:
-        times = ", ".join(f"{median(ms for ms, _ in rounds):.1f}" for rounds in one.spent_ms.values())
-        bare = by_name.get(one.beside)
-        shares = [share(one, bare, which) if bare else "" for which in (CLOCK, PROCESSOR)]
         same = course.agrees(there[0].answers, one.answers) if any(one.answers) else ""
-        print(f"| {one.name} | {times} | {' | '.join(shares)} | {same} |")
+        shares = [share(one, which) if one.beside else "" for which in (CLOCK, PROCESSOR)]
+        print(f"| {one.name} | {times(one, 0)} | {' | '.join(shares)} | {same} |")
+        if one.beside:
+            print(f"| {one.beside} | {times(one, 1)} | | | |")
     print()
 
 
-def share(one: Contestant, other: Contestant, which: int) -> str:
-    """How many times as long it takes as another, median of the rounds, for each batch."""
-    pairs = [zip(mine, other.spent_ms[most], strict=True) for most, mine in one.spent_ms.items()]
-    return ", ".join(f"{median(a[which] / b[which] for a, b in pair):.2f}" for pair in pairs)
+def times(one: Contestant, place: int) -> str:
+    """Median ms by the clock, for each batch: of it, or of what is beside it."""
+    return ", ".join(
+        f"{median(spent[place][CLOCK] for spent in rounds):.2f}" for rounds in one.spent_ms.values()
+    )
+
+
+def share(one: Contestant, which: int) -> str:
+    """How many times as long it takes as what is beside it, median of the rounds, for each batch."""
+    every = [[own[which] / other[which] for own, other in rounds] for rounds in one.spent_ms.values()]
+    return ", ".join(f"{median(shares):.2f}" for shares in every)
