@@ -47,14 +47,27 @@ def ordered(batch: NDArray[np.uint8], wanted: Input) -> NDArray[np.float32]:
     strip: NDArray[Any] = batch.reshape(n * height, width, 3)  # one tall picture
     if not n:
         return np.empty((0, *wanted.shape), np.float32)
-    if wanted.color != "rgb":
-        strip = cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY if wanted.color == "grey" else cv2.COLOR_RGB2BGR)
-    pages = strip.reshape(n, height, width, CHANNELS[wanted.color])
-    if wanted.layout == "NCHW":
-        pages = pages.transpose(0, 3, 1, 2)
+    pages = _planes(strip, n, wanted) if wanted.layout == "NCHW" else _pixels(strip, n, wanted)
     values = pages.astype(np.float32, order="C")
     if set(wanted.range.mean) != {0.0} or set(wanted.range.scale) != {1.0}:
         places = (-1, 1, 1) if wanted.layout == "NCHW" else (-1,)
         values -= np.array(wanted.range.mean, np.float32).reshape(places)
         values /= np.array(wanted.range.scale, np.float32).reshape(places)
     return values
+
+
+def _planes(strip: NDArray[Any], n: int, wanted: Input) -> NDArray[Any]:
+    """Each channel of each picture by itself: OpenCV takes pixels apart much sooner than a transposed copy does."""
+    if wanted.color == "grey":
+        strip = cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY)
+    planes = np.array(cv2.split(strip))
+    if wanted.color == "bgr":
+        planes = planes[::-1]
+    return planes.reshape(len(planes), n, *wanted.size).swapaxes(0, 1)
+
+
+def _pixels(strip: NDArray[Any], n: int, wanted: Input) -> NDArray[Any]:
+    """The channels of each pixel together."""
+    if wanted.color != "rgb":
+        strip = cv2.cvtColor(strip, cv2.COLOR_RGB2GRAY if wanted.color == "grey" else cv2.COLOR_RGB2BGR)
+    return strip.reshape(n, *wanted.size, CHANNELS[wanted.color])

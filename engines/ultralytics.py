@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from configs.build import InputError
 from engines._network import Outputs, Port
 from engines._weights import weights
-from engines.runtimes._parallel import warmed_up
+from engines.runtimes._parallel import Ready, warmed_up
 from engines.yolo import Yolo
 
 QUIET = {
@@ -55,7 +55,7 @@ class Ultralytics(Yolo):
         asked = self.manifest.input
         taken = {asked.name: Port((1, *asked.shape), np.dtype(np.float32))}
         given = {"output0": Port((1, None, None), np.dtype(np.float32))}
-        self._network = warmed_up(path, self.manifest, ("torch", "CPU"), (taken, given), _runner(network))
+        self._network = warmed_up(path, self.manifest, Ready("torch", "CPU", taken, given, _runner(network)))
 
     def _checked(self, network: Any, path: Path) -> Any:
         if network is None:
