@@ -5,6 +5,7 @@ Numbers of 8 bits are chosen after training, from what the network computes for 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -52,7 +53,7 @@ def eight_bits(network: Any, plan: Plan, name: str) -> Any:
     quiet()
     import nncf
 
-    nncf.set_log_level("ERROR")
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # its own way to say that reaches into others' handlers
     presets = nncf.QuantizationPreset
     settings = {
         "subset_size": sum(1 for _ in plan.samples),

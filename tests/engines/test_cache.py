@@ -5,6 +5,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -238,6 +239,7 @@ def test_a_disk_that_is_full_leaves_nothing_behind(caplog):
 
 ON_A_DISK = """
 import os, sys
+from contextlib import suppress
 from pathlib import Path
 from networks import manifest_of, written
 from engines._cache import recipes
@@ -253,26 +255,32 @@ one.close()
     ("options", "said"), [("size=16k", "No space left"), ("ro", "Read-only file system")]
 )
 def test_a_disk_that_is_full_or_that_cannot_be_written_costs_time_and_no_run(home, options, said):
-    """A disk of its own, in a place of its own: nobody else sees it."""
     model, disk = written(home / "models"), home / "disk"
     disk.mkdir()
-    mount = f"mount -t tmpfs -o {options},mode=700 tmpfs {disk}"
-    fill = f"head -c 100k /dev/zero > {disk}/zeros" if options != "ro" else ":"
-    variables = {
-        "XDG_CACHE_HOME": str(disk),
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
-        "PYTHONWARNINGS": "error",
-    }
-    script = f"{mount} && ({fill}; exec {sys.executable} -c '{ON_A_DISK}' {model})"
-    command = ["unshare", "--mount", "--map-root-user", "bash", "-c", script]
-    done = subprocess.run(
-        command, env={**os.environ, **variables}, capture_output=True, text=True, check=True
-    )
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a small disk")
+    mount = ["mount", "-t", "tmpfs", "-o", f"{options},mode=700", "tmpfs", disk]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody make a small disk")
+    try:
+        if options != "ro":
+            with suppress(OSError), (disk / "zeros").open("wb", buffering=0) as zeros:
+                zeros.write(bytes(100_000))
+        variables = {
+            "XDG_CACHE_HOME": str(disk),
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+            "PYTHONWARNINGS": "error",
+        }
+        command = [sys.executable, "-c", ON_A_DISK, model]
+        done = subprocess.run(
+            command, env={**os.environ, **variables}, capture_output=True, text=True, check=True
+        )
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
     assert done.stdout == "0 1 layers at f32\n"
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("head: ")]
-    assert len(lines) == 1
-    assert said in lines[0]
-    assert lines[0].endswith("; small is compiled again the next time")
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert line.endswith("; small is compiled again the next time")
 
 
 BUSY = """
