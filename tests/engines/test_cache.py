@@ -278,7 +278,7 @@ def test_a_disk_that_is_full_or_that_cannot_be_written_costs_time_and_no_run(hom
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
     assert done.stdout == "0 1 layers at f32\n"
-    (line,) = done.stderr.splitlines()
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("hwloc")]  # of a bare machine
     assert said in line
     assert line.endswith("; small is compiled again the next time")
 
