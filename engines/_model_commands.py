@@ -15,7 +15,6 @@ from rich.table import Table
 
 from configs.build import InputError
 from engines._cache import recipes
-from engines._compile import Asked, compile_for
 from engines._manifest import Manifest, manifest
 from engines._manifest import models as names
 from engines._network import KINDS, Kind
@@ -59,6 +58,8 @@ def compile_model(  # noqa: PLR0913
     ] = None,
 ) -> None:
     """Compile a model for this machine, before a graph needs it, and compare it with fp32."""
+    from engines._compile import Asked, compile_for  # late: no other command needs it
+
     asked = Asked(runtime, precision, batch, calibrate, labels)
     screen = Console(stderr=True)
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()

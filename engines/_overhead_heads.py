@@ -27,6 +27,7 @@ LOOSE, ROUND = 0.35, 0.05  # and so much have those who are not round at all, un
 ELBOW_SHARE = 0.70  # an elbow (0.63 of stature, Drillis and Contini), and so no hand on a handle and no bag
 FAR_M = 0.50  # what is as high further off is no body's
 TALLER_M = 0.05
+SMALLEST_M2 = 0.006  # no head is smaller
 SHOULDERS_M2 = 0.04  # are taken to be there where they can't be seen
 FEW_M2 = 0.015  # of them are seen: an arm has as much
 DIRECTIONS = 16
@@ -91,9 +92,11 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, eye: Array, cell_m: flo
         narrow_m, wide_m = _sides(sums[k], cell_m)
         free_drop = _free_drop(plan, row, column, tops[k], RING_M / cell_m)
         seen = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
-        hidden = hidden_share(k, sums, tops, eye, LIMB_M, cell_m)
-        bulk = max(seen, SHOULDERS_M2 * _ramp(hidden, 0.3, 0.6))
-        score = _ramp(area, 0.006, 0.014) * _ramp(area, 0.20, 0.15)
+        bulk = seen
+        if seen < SHOULDERS_M2 and area > SMALLEST_M2:  # else nothing comes of it
+            hidden = hidden_share(k, sums, tops, eye, LIMB_M, cell_m)
+            bulk = max(seen, SHOULDERS_M2 * _ramp(hidden, 0.3, 0.6))
+        score = _ramp(area, SMALLEST_M2, 0.014) * _ramp(area, 0.20, 0.15)
         score *= _ramp(narrow_m, 0.08, 0.12) * _ramp(wide_m, 0.70, 0.55) * _ramp(free_drop, 0.45, 0.75)
         score *= _ramp(bulk, 0.008, 0.022) * _ramp(bulk, 0.60, 0.42) * _ramp(far[k] * cell_m2, 0.35, 0.20)
         score *= _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)

@@ -10,7 +10,11 @@ from engines._overhead_heads import LIMB_M, LIMB_SHARE, heads_of
 from engines._overhead_plan import Array, Labels, kernel, peaks_of
 
 STEP_M = 0.15  # neighbouring cells of one head differ by less
-SHARES = (0.78, 0.74, 0.70)  # of the taller one's height: a head in a slope is clear of it at one of them
+SHARES = (
+    0.78,
+    0.74,
+    0.70,
+)  # of the taller one's height, falling: a head in a slope is clear of it at one of them
 AROUND_M = 0.25  # of a head at the edge of somebody's reach, all of it and the body below
 NEAREST_M = 0.26  # between the middles of two heads, the one at the other's shoulder
 SAME_M, SAME_HEIGHT_M = 0.12, 0.10  # a peak and a ledge so near each other are one head
@@ -24,9 +28,10 @@ def with_ledges(
     """The heads and slopes again, with the ledges beside a taller head. `water` is what `peaks_of` takes of heights
     and distances.
     """
-    tall = heads
+    tall, lowered = heads, _around(plan, heads, cell_m)
     for share in SHARES:
-        peaks, terraces = peaks_of(_lower(plan, tall, share, cell_m), *water, STEP_M)
+        _cut(lowered, tall, share, cell_m)
+        peaks, terraces = peaks_of(lowered, *water, STEP_M)
         if not len(peaks):
             break
         found = heads_of(plan, peaks, terraces, eye, cell_m)
@@ -48,28 +53,33 @@ def _is_beside(heads: Array, k: int, reach: float) -> bool:
 
 
 @kernel
-def _lower(plan: Array, heads: Array, share: float, cell_m: float) -> Array:
-    """What lies around people, without what is higher than this share of somebody in reach, so that nothing slopes
-    down from there.
-    """
+def _around(plan: Array, heads: Array, cell_m: float) -> Array:
+    """What lies around people, and nothing else."""
     rows, columns = plan.shape
     out = np.zeros_like(plan)
-    reach, around = LIMB_M / cell_m, (LIMB_M + AROUND_M) / cell_m
+    around = (LIMB_M + AROUND_M) / cell_m
     for k in range(len(heads)):
         if heads[k, 3] >= MIN_SCORE:
             r0, c0 = int(heads[k, 0]), int(heads[k, 1])
             for r in range(max(0, int(r0 - around)), min(rows, int(r0 + around) + 1)):
                 for c in range(max(0, int(c0 - around)), min(columns, int(c0 + around) + 1)):
                     out[r, c] = plan[r, c]
+    return out
+
+
+@kernel
+def _cut(plan: Array, heads: Array, share: float, cell_m: float) -> None:
+    """Take away what is higher than this share of somebody in reach, so that nothing slopes down from there."""
+    rows, columns = plan.shape
+    reach = LIMB_M / cell_m
     for k in range(len(heads)):
         if heads[k, 3] < MIN_SCORE or _is_beside(heads, k, reach):
             continue
         r0, c0 = heads[k, 0], heads[k, 1]
         for r in range(max(0, int(r0 - reach)), min(rows, int(r0 + reach) + 2)):
             for c in range(max(0, int(c0 - reach)), min(columns, int(c0 + reach) + 2)):
-                if out[r, c] > share * heads[k, 2] and (r - r0) ** 2 + (c - c0) ** 2 < reach * reach:
-                    out[r, c] = 0
-    return out
+                if plan[r, c] > share * heads[k, 2] and (r - r0) ** 2 + (c - c0) ** 2 < reach * reach:
+                    plan[r, c] = 0
 
 
 @kernel

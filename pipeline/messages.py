@@ -378,6 +378,12 @@ class CorrectionEvent:
     tracklet_ids: tuple[str, ...] = ()  # a split: those that belong to to_ids[-1] from now on
     reverses: str | None = None
 
+    def whose(self, tracklet_id: str, identity_id: str) -> str:
+        """Whose a tracklet is from now on that was `identity_id`'s."""
+        if self.kind == "merged" and identity_id in self.from_ids:
+            return self.to_ids[0]
+        return self.to_ids[-1] if self.kind == "split" and tracklet_id in self.tracklet_ids else identity_id
+
 
 @dataclass(frozen=True, slots=True)
 class SystemEvent:

@@ -151,10 +151,7 @@ class Report:
 
     def _correct(self, event: CorrectionEvent) -> None:
         for tracklet, identity in self._identity_of.items():
-            if event.kind == "merged" and identity in event.from_ids:
-                self._identity_of[tracklet] = event.to_ids[0]
-            elif event.kind == "split" and tracklet in event.tracklet_ids:
-                self._identity_of[tracklet] = event.to_ids[-1]
+            self._identity_of[tracklet] = event.whose(tracklet, identity)
 
 
 def short(identity_id: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,27 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Makes a disk of its own for a test, as mount's options say: `small_disk("size=200k")`."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a small disk")
+    made = []
+
+    def make(options: str) -> Path:
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("this machine lets nobody make a small disk")
+        made.append(disk)
+        return disk
+
+    yield make
+    for disk in made:
+        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

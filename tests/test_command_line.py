@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 
 import pytest
@@ -238,32 +237,11 @@ def test_a_log_that_cannot_be_opened_is_one_line(graph, people, tmp_path):
     assert said == f"{tmp_path / 'file'}: cannot be made, File exists; choose another --out"
 
 
-@pytest.fixture
-def full_disk(tmp_path):
-    """Makes a disk of so many kB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a small disk")
-    made = []
-
-    def make(size_kb):
-        disk = tmp_path / "disk"
-        disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", disk]
-        if subprocess.run(mount, capture_output=True, check=False).returncode:
-            pytest.skip("this machine lets nobody make a small disk")
-        made.append(disk)
-        return disk
-
-    yield make
-    for disk in made:
-        subprocess.run(["umount", "--lazy", disk], check=True)
-
-
 @pytest.mark.parametrize(("size_kb", "file"), [(24, "events.jsonl"), (76, "positions.jsonl")])
 def test_a_disk_that_fills_while_logging_is_one_line_and_leaves_whole_lines(
-    graph, people, full_disk, size_kb, file
+    graph, people, small_disk, size_kb, file
 ):
-    out = full_disk(size_kb) / "run"
+    out = small_disk(f"size={size_kb}k") / "run"
     done = sightline("--graph", graph, "--replay", people, "--positions", "--out", out)
     assert re.fullmatch(
         rf"{out}/\w+\.jsonl: cannot be written, No space left on device; it ends with a whole line; "

@@ -120,7 +120,8 @@ class Floor(Stage[Detections, Tracks]):
         free[found] = False
         new = self._new(detections, np.flatnonzero(free))
         known = np.concatenate([known, len(self._people.ids) + np.arange(len(new))])
-        self._begin(detections[new], _beside(detections)[new])
+        if len(new):
+            self._begin(detections[new], _beside(detections)[new])
         steady = (~self._flickers() & self._people.has_begun)[known]
         return self._tracks(detections[np.concatenate([found, new])[steady]], known[steady], self._hidden())
 
@@ -198,6 +199,8 @@ class Floor(Stage[Detections, Tracks]):
         people, unseen_s = self._people, (self._now_ns - self._people.seen_ns) / 1e9
         lost = (unseen_s > 0) & (unseen_s <= HIDDEN_S) & (people.steadiness > HIDDEN_STEADY)
         lost &= people.has_begun & (people.has_walked | (people.well_s > KNOWN_S))
+        if not lost.any():
+            return np.empty(0, np.intp)
         heights_m, position_m = people.motion.height_m, people.motion.position_m
         beside = np.linalg.norm(position_m[:, None] - position_m[None], axis=2) < BESIDE_M
         by_taller = beside & (heights_m[None] > heights_m[:, None]) & (unseen_s == 0)[None]
@@ -205,6 +208,8 @@ class Floor(Stage[Detections, Tracks]):
 
     def _new(self, detections: Detections, unmatched: Rows) -> Rows:
         """The detections that begin a track: not what is left of somebody who was there a moment ago."""
+        if not len(unmatched):
+            return unmatched
         unseen = self._people[self._people.seen_ns < self._now_ns].motion
         away_m = np.linalg.norm(unseen.position_m[None] - detections.floor_m[:, None], axis=2)
         lower = detections.heights_m[:, None] < unseen.height_m[None] - REST_LOWER_M

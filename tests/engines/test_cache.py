@@ -50,7 +50,7 @@ def names(folder):
     return [path.name for path in folder.iterdir()]
 
 
-def refused(caplog, said):
+def assert_refused(caplog, said):
     """Nothing is given back, and one line says why."""
     caplog.clear()
     assert kept(RECIPE) is None
@@ -154,9 +154,9 @@ def test_what_is_cut_short_or_longer_is_refused(end, caplog):
     keep(RECIPE, ENGINE)
     right = RECIPE.path.read_bytes()
     RECIPE.path.write_bytes(right[:end])
-    refused(caplog, str(RECIPE.path))
+    assert_refused(caplog, str(RECIPE.path))
     RECIPE.path.write_bytes(right + b"\n")
-    refused(caplog, "was changed after it was written")
+    assert_refused(caplog, "was changed after it was written")
 
 
 def test_an_engine_of_something_else_that_lies_in_its_place_is_refused(caplog):
@@ -164,7 +164,7 @@ def test_an_engine_of_something_else_that_lies_in_its_place_is_refused(caplog):
     keep(other, ENGINE)
     keep(RECIPE, ENGINE[::-1])
     shutil.copy(other.path, RECIPE.path)  # engine and manifest both, rightly signed
-    refused(caplog, "is the engine of something else")
+    assert_refused(caplog, "is the engine of something else")
     assert kept(other) == ENGINE
     assert recipes("small") == [other]
 
@@ -173,7 +173,7 @@ def test_an_engine_and_a_manifest_that_were_signed_elsewhere_are_refused(home, c
     keep(RECIPE, ENGINE)
     key_file(home).rename(home / "aside")
     assert recipes("small") == []  # a new key was made
-    refused(caplog, "was not written by this machine")
+    assert_refused(caplog, "was not written by this machine")
     (home / "aside").rename(key_file(home))
     assert kept(RECIPE) == ENGINE
 
@@ -182,13 +182,13 @@ def test_an_engine_and_a_manifest_that_were_signed_elsewhere_are_refused(home, c
 def test_a_key_that_others_could_have_read_is_not_used(home, mode, caplog):
     keep(RECIPE, ENGINE)
     key_file(home).chmod(mode)
-    refused(caplog, "engines.key: others can read it; remove it")
+    assert_refused(caplog, "engines.key: others can read it; remove it")
 
 
 def test_a_key_of_another_length_is_not_used(home, caplog):
     keep(RECIPE, ENGINE)
     key_file(home).write_bytes(b"")
-    refused(caplog, "engines.key: has 0 bytes, not 32; remove it")
+    assert_refused(caplog, "engines.key: has 0 bytes, not 32; remove it")
 
 
 @pytest.mark.parametrize("what", ["file", "folder", "above"])
@@ -197,7 +197,7 @@ def test_what_others_can_write_is_refused(home, what, mode, caplog):
     keep(RECIPE, ENGINE)
     place = {"file": RECIPE.path, "folder": RECIPE.path.parent, "above": home / "cache"}[what]
     place.chmod(place.stat().st_mode | mode)
-    refused(caplog, f"{place}: others can write it")
+    assert_refused(caplog, f"{place}: others can write it")
     if what != "file":
         caplog.clear()
         keep(RECIPE, ENGINE[::-1])
@@ -211,7 +211,7 @@ def test_a_link_in_its_place_is_refused(home, caplog):
     keep(RECIPE, ENGINE)
     RECIPE.path.rename(home / "aside")
     RECIPE.path.symlink_to(home / "aside")
-    refused(caplog, str(RECIPE.path))
+    assert_refused(caplog, str(RECIPE.path))
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(monkeypatch, caplog):
@@ -254,29 +254,20 @@ one.close()
 @pytest.mark.parametrize(
     ("options", "said"), [("size=16k", "No space left"), ("ro", "Read-only file system")]
 )
-def test_a_disk_that_is_full_or_that_cannot_be_written_costs_time_and_no_run(home, options, said):
-    model, disk = written(home / "models"), home / "disk"
-    disk.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a small disk")
-    mount = ["mount", "-t", "tmpfs", "-o", f"{options},mode=700", "tmpfs", disk]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets nobody make a small disk")
-    try:
-        if options != "ro":
-            with suppress(OSError), (disk / "zeros").open("wb", buffering=0) as zeros:
-                zeros.write(bytes(100_000))
-        variables = {
-            "XDG_CACHE_HOME": str(disk),
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
-            "PYTHONWARNINGS": "error",
-        }
-        command = [sys.executable, "-c", ON_A_DISK, model]
-        done = subprocess.run(
-            command, env={**os.environ, **variables}, capture_output=True, text=True, check=True
-        )
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
+def test_a_disk_that_is_full_or_that_cannot_be_written_costs_time_and_no_run(home, small_disk, options, said):
+    model, disk = written(home / "models"), small_disk(f"{options},mode=700")
+    if options != "ro":
+        with suppress(OSError), (disk / "zeros").open("wb", buffering=0) as zeros:
+            zeros.write(bytes(100_000))
+    variables = {
+        "XDG_CACHE_HOME": str(disk),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "PYTHONWARNINGS": "error",
+    }
+    command = [sys.executable, "-c", ON_A_DISK, model]
+    done = subprocess.run(
+        command, env={**os.environ, **variables}, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "0 1 layers at f32\n"
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("hwloc")]  # of a bare machine
     assert said in line

@@ -12,6 +12,32 @@ from engines.evaluate.similarity import box_similarity
 
 ROOT = Path(__file__).parents[2]
 MIN_IOU, MAX_SCORE_ERROR = 0.99, 1e-3
+YOLO = ".venv-judges-yolo"
+MADE = {"yolov8n": False, "yolo11n": False, "yolo26n": True}  # whether each is end to end
+RANDOM = {"min_score": 0.5, "max_overlap": 0.7}  # for random weights
+MANIFEST = """
+name: {name}
+task: detect
+engine: {engine}
+source: random weights
+licence: AGPL-3.0
+download: made by the test
+files: [{{name: {file}, sha256: "{sha256}"}}]
+input: {{name: images, layout: NCHW, size: [320, 320], color: rgb, letterbox: 114, range: {{scale: [255]}}}}
+output: {{classes: {classes}, person: 0, is_end_to_end: {is_end_to_end}}}
+"""
+
+
+def described(name, engine, file, *, is_end_to_end, classes=3, sha256=""):
+    """The manifest of a network with random weights."""
+    return MANIFEST.format(
+        name=name,
+        engine=engine,
+        file=file,
+        sha256=sha256,
+        classes=classes,
+        is_end_to_end=str(is_end_to_end).lower(),
+    )
 
 
 def asked(script, environment, folder, **job):

@@ -7,7 +7,16 @@ import hashlib
 import cv2
 import numpy as np
 import pytest
-from judges.detector_judge import are_same, asked, average_precision, found_by_judge
+from judges.detector_judge import (
+    MADE,
+    RANDOM,
+    YOLO,
+    are_same,
+    asked,
+    average_precision,
+    described,
+    found_by_judge,
+)
 
 from engines import _manifest
 from engines.evaluate.mot import read_mot
@@ -17,23 +26,10 @@ from engines.yolox import Yolox
 
 pytest_plugins = ["known_models"]
 pytestmark = pytest.mark.usefixtures("models")
-DETECTORS, YOLO = ".venv-judges-detectors", ".venv-judges-yolo"
+DETECTORS = ".venv-judges-detectors"
 LEAST, MIN_VISIBILITY, POINTS = 0.01, 0.3, 100
 SURE = 0.1  # below, rtmlib's suppression, which counts the pixels of a box's edges, keeps others now and then
 ONNX, IR = "models/yolox_nano_416x416.onnx", "models/person-detection-retail-0013_fp16.xml"
-MADE = {"yolov8n": False, "yolo11n": False, "yolo26n": True}  # whether each is end to end
-RANDOM = {"min_score": 0.5, "max_overlap": 0.7}
-MANIFEST = """
-name: {name}
-task: detect
-engine: yolo
-source: random weights
-licence: AGPL-3.0
-download: made by the test
-files: [{{name: {name}.onnx, sha256: {sha256}}}]
-input: {{name: images, layout: NCHW, size: [320, 320], color: rgb, letterbox: 114, range: {{scale: [255]}}}}
-output: {{classes: 3, person: 0, is_end_to_end: {is_end_to_end}}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +66,7 @@ def made(paths, tmp_path_factory):
     )
     for name, is_end_to_end in MADE.items():
         sha256 = hashlib.sha256((folder / f"{name}.onnx").read_bytes()).hexdigest()
-        text = MANIFEST.format(name=name, sha256=sha256, is_end_to_end=str(is_end_to_end).lower())
+        text = described(name, "yolo", f"{name}.onnx", is_end_to_end=is_end_to_end, sha256=sha256)
         (folder / f"{name}.yaml").write_text(text)
     return folder, some, answer
 

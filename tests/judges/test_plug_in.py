@@ -2,23 +2,9 @@
 
 import cv2
 import pytest
-from judges.detector_judge import are_same, asked, found_by_judge
+from judges.detector_judge import MADE, RANDOM, YOLO, are_same, asked, described, found_by_judge
 
-YOLO = ".venv-judges-yolo"
-MADE = {"yolov8n": False, "yolo11n": False, "yolo26n": True}  # whether each is end to end
 OTHERS = ("code", "bare", "masks", "cut", "text", "missing")
-RANDOM = {"min_score": 0.5, "max_overlap": 0.7}
-MANIFEST = """
-name: {name}
-task: detect
-engine: ultralytics
-source: random weights
-licence: AGPL-3.0
-download: made by the test
-files: [{{name: {name}.pt}}]
-input: {{name: images, layout: NCHW, size: [320, 320], color: rgb, letterbox: 114, range: {{scale: [255]}}}}
-output: {{classes: {classes}, person: 0, is_end_to_end: {is_end_to_end}}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +16,11 @@ def pictures(recordings):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
     (folder / "manifests").mkdir()  # beside a checkpoint Ultralytics would take one for its own description
-    for name in (*MADE, *OTHERS):
-        is_end_to_end = str(MADE.get(name, True)).lower()
-        text = MANIFEST.format(name=name, classes=3, is_end_to_end=is_end_to_end)
+    described_as = {name: (f"{name}.pt", 3, MADE.get(name, True)) for name in (*MADE, *OTHERS)}
+    described_as["yolov8n_80"] = ("yolov8n.pt", 80, False)
+    for name, (file, classes, is_end_to_end) in described_as.items():
+        text = described(name, "ultralytics", file, classes=classes, is_end_to_end=is_end_to_end)
         (folder / "manifests" / f"{name}.yaml").write_text(text)
-    (folder / "manifests" / "yolov8n_80.yaml").write_text(
-        MANIFEST.format(name="yolov8n_80", classes=80, is_end_to_end="false").replace("_80.pt", ".pt")
-    )
     return folder
 
 
