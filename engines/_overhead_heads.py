@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engines._overhead_hidden import hidden_share
-from engines._overhead_plan import Array, Labels, kernel
+from engines._overhead_hidden import AROUND, DIRECTIONS, hidden_share
+from engines._overhead_plan import Array, Labels, kernel, places_of
 
 Sums = NDArray[np.float64]
 
@@ -30,7 +30,6 @@ TALLER_M = 0.05
 SMALLEST_M2 = 0.006  # no head is smaller
 SHOULDERS_M2 = 0.04  # are taken to be there where they can't be seen
 FEW_M2 = 0.015  # of them are seen: an arm has as much
-DIRECTIONS = 16
 TALL_M = 1.75  # whose body covers as much as the numbers below say; who is smaller covers less
 CROWN_M, EDGE_PX, EDGE_POINTS = 0.05, 6, 4  # as high as that at the edge, and it may go on beyond
 DOUBTFUL = 0.32  # somebody who is followed may stop there for some seconds; nobody begins there
@@ -40,6 +39,7 @@ BIN_M = 1.05  # and if it is as round as a head, a bin or a plant only if it is 
 UNKNOWN_CELLS = 2  # of the nine around a head: with more of them unknown, it is not known what it stands on
 STANDS_M = 0.35  # lower things are no seat and no table
 ABOVE_M = 0.40  # whoever leans over a table rises above it by more
+UNASKED = -2  # of a cell: nobody has asked yet whose it is
 
 
 @kernel
@@ -55,9 +55,8 @@ def _free_drop(plan: Array, row: float, column: float, top: float, radius_cells:
     """
     fallen, taller = 0, 0
     for k in range(DIRECTIONS):
-        angle = 2.0 * np.pi * k / DIRECTIONS
-        r = int(row + 0.5 + radius_cells * np.sin(angle))
-        c = int(column + 0.5 + radius_cells * np.cos(angle))
+        r = int(row + 0.5 + radius_cells * AROUND[k, 0])
+        c = int(column + 0.5 + radius_cells * AROUND[k, 1])
         inside = 0 <= r < plan.shape[0] and 0 <= c < plan.shape[1]
         fallen += (not inside) or plan[r, c] <= top - HEAD_M
         taller += inside and plan[r, c] > top + TALLER_M
@@ -65,43 +64,48 @@ def _free_drop(plan: Array, row: float, column: float, top: float, radius_cells:
 
 
 @kernel
-def heads_of(plan: Array, peaks: Labels, slopes: Labels, eye: Array, cell_m: float) -> Array:
+def heads_of(plan: Array, peaks: Labels, slopes: Labels, sloping: Labels, eye: Array, cell_m: float) -> Array:
     """Of every peak, rows (n, 6): row and column of its head's middle, its height, how like a person it is, 0 to
     1, how like one if somebody stands beside it, whose hand, bag or trolley it might be, and whether it is cut by
-    the edge of the picture, which `at_the_edge` fills in. `eye` is the camera's row, column and height.
+    the edge of the picture, which `at_the_edge` fills in. `sloping` are all cells that `slopes` gives to a peak,
+    or more; `eye` is the camera's row, column and height.
     """
-    rows, columns = plan.shape
     n, cell_m2 = len(peaks), cell_m * cell_m
-    tops = np.array([plan[cell // columns, cell % columns] for cell in peaks])
+    tops = np.array([plan.ravel()[cell] for cell in peaks])
+    places = places_of(sloping, plan.shape[1])
     sums = np.zeros((n, 6))  # of the head: cells, r, c, rr, cc, rc
-    for r in range(rows):
-        for c in range(columns):
-            k = slopes[r, c]
-            if k >= 0 and plan[r, c] >= tops[k] - HEAD_M:
-                sums[k, 0] += 1.0
-                sums[k, 1] += r
-                sums[k, 2] += c
-                sums[k, 3] += r * r
-                sums[k, 4] += c * c
-                sums[k, 5] += r * c
-    body, far = _below(plan, slopes, sums, tops, cell_m)
+    for i in range(len(places)):
+        r, c = places[i, 0], places[i, 1]
+        k = slopes[r, c]
+        if k >= 0 and plan[r, c] >= tops[k] - HEAD_M:
+            sums[k, 0] += 1.0
+            sums[k, 1] += r
+            sums[k, 2] += c
+            sums[k, 3] += r * r
+            sums[k, 4] += c * c
+            sums[k, 5] += r * c
+    body, far = _below(plan, slopes, places, sums, tops, cell_m)
     out = np.zeros((n, 6), np.float32)
     for k in range(n):
         row, column = sums[k, 1] / sums[k, 0], sums[k, 2] / sums[k, 0]
         area = sums[k, 0] * cell_m2
+        out[k, 0], out[k, 1], out[k, 2] = row, column, tops[k]
+        if area <= SMALLEST_M2:
+            continue
         narrow_m, wide_m = _sides(sums[k], cell_m)
         free_drop = _free_drop(plan, row, column, tops[k], RING_M / cell_m)
-        seen = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
-        bulk = seen
-        if seen < SHOULDERS_M2 and area > SMALLEST_M2:  # else nothing comes of it
-            hidden = hidden_share(k, sums, tops, eye, LIMB_M, cell_m)
-            bulk = max(seen, SHOULDERS_M2 * _ramp(hidden, 0.3, 0.6))
         score = _ramp(area, SMALLEST_M2, 0.014) * _ramp(area, 0.20, 0.15)
         score *= _ramp(narrow_m, 0.08, 0.12) * _ramp(wide_m, 0.70, 0.55) * _ramp(free_drop, 0.45, 0.75)
+        if score == 0:
+            continue
+        seen = body[k] * cell_m2 * (TALL_M / tops[k]) ** 2
+        bulk = seen
+        if seen < SHOULDERS_M2:
+            hidden = hidden_share(k, sums, tops, eye, LIMB_M, cell_m)
+            bulk = max(seen, SHOULDERS_M2 * _ramp(hidden, 0.3, 0.6))
         score *= _ramp(bulk, 0.008, 0.022) * _ramp(bulk, 0.60, 0.42) * _ramp(far[k] * cell_m2, 0.35, 0.20)
         score *= _ramp(tops[k], 0.70, 0.85) * _ramp(tops[k], 2.40, 2.25)
-        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = row, column, tops[k], score
-        out[k, 4] = score * _roundness(area, narrow_m, wide_m, bulk)
+        out[k, 3], out[k, 4] = score, score * _roundness(area, narrow_m, wide_m, bulk)
         if seen < FEW_M2:
             out[k, 3] = max(out[k, 4], min(score, BESIDE))
     return out
@@ -117,21 +121,22 @@ def _roundness(area: float, narrow_m: float, wide_m: float, bulk: float) -> floa
 
 
 @kernel
-def _below(plan: Array, slopes: Labels, sums: Sums, tops: Array, cell_m: float) -> tuple[Sums, Sums]:
+def _below(
+    plan: Array, slopes: Labels, places: Labels, sums: Sums, tops: Array, cell_m: float
+) -> tuple[Sums, Sums]:
     """How many cells of each peak's slopes are as high as a body: within reach of the head, and too far off."""
-    rows, columns = plan.shape
     body, far = np.zeros(len(tops)), np.zeros(len(tops))
-    for r in range(rows):
-        for c in range(columns):
-            k = slopes[r, c]
-            if k < 0 or plan[r, c] < tops[k] - BODY_M:
-                continue
-            row, column = sums[k, 1] / sums[k, 0], sums[k, 2] / sums[k, 0]
-            away = cell_m * np.sqrt((r - row) ** 2 + (c - column) ** 2)
-            if away > FAR_M:
-                far[k] += 1
-            elif away <= REACH_M and plan[r, c] < tops[k] - HEAD_M:
-                body[k] += 1
+    for i in range(len(places)):
+        r, c = places[i, 0], places[i, 1]
+        k = slopes[r, c]
+        if k < 0 or plan[r, c] < tops[k] - BODY_M:
+            continue
+        row, column = sums[k, 1] / sums[k, 0], sums[k, 2] / sums[k, 0]
+        away = cell_m * np.sqrt((r - row) ** 2 + (c - column) ** 2)
+        if away > FAR_M:
+            far[k] += 1
+        elif away <= REACH_M and plan[r, c] < tops[k] - HEAD_M:
+            body[k] += 1
     return body, far
 
 
@@ -156,14 +161,14 @@ def at_the_edge(
     pixels): somebody is there, but their head may lie beyond. What is beside them gets a low score, an arm perhaps,
     unless it is round and further off than a shoulder; and so does who is no higher than hips.
     """
-    columns, n = slopes.shape[1], len(heads)
+    of_cell, n = slopes.ravel(), len(heads)
     count, total = np.zeros(n), np.zeros(n)
     for i in range(len(points)):
-        k = slopes[cells[i] // columns, cells[i] % columns]
         u, v = points[i, 0], points[i, 1]
-        if k < 0 or min(u - edges[0], v - edges[1], edges[2] - u, edges[3] - v) >= EDGE_PX:
+        if min(u - edges[0], v - edges[1], edges[2] - u, edges[3] - v) >= EDGE_PX:
             continue
-        if points[i, 4] >= heads[k, 2] - HEAD_M:
+        k = of_cell[cells[i]]
+        if k >= 0 and points[i, 4] >= heads[k, 2] - HEAD_M:
             count[k] += 1
             total[k] += points[i, 4]
     out = heads.copy()
@@ -243,7 +248,7 @@ def boxes_of(
     """The bounds (n, 4) of each person's points in the picture: what lies on the slopes of their head, or lower
     down and nearer to them than to anyone else.
     """
-    columns = slopes.shape[1]
+    rows, columns = slopes.shape
     person = np.full(len(heads), -1, np.int32)
     for i in range(len(kept)):
         person[kept[i]] = i
@@ -252,14 +257,20 @@ def boxes_of(
             person[k] = _nearest(heads, kept, heads[k, 0], heads[k, 1], REACH_M / cell_m)
     boxes = np.empty((len(kept), 4), np.float32)
     boxes[:, :2], boxes[:, 2:] = 1e9, -1e9
+    whose = np.full(rows * columns, UNASKED, np.int32)
     for i in range(len(points)):
-        row, column = cells[i] // columns, cells[i] % columns
-        slope = slopes[row, column]
-        k = person[slope] if slope >= 0 else _nearest(heads, kept, row, column, REACH_M / cell_m)
+        cell = cells[i]
+        if whose[cell] == UNASKED:
+            row, column = cell // columns, cell % columns
+            slope = slopes[row, column]
+            k = person[slope] if slope >= 0 else _nearest(heads, kept, row, column, REACH_M / cell_m)
+            if k >= 0:
+                head = heads[kept[k]]
+                if (row - head[0]) ** 2 + (column - head[1]) ** 2 > (1.6 * REACH_M / cell_m) ** 2:
+                    k = -1
+            whose[cell] = k
+        k = whose[cell]
         if k < 0:
-            continue
-        head = heads[kept[k]]
-        if (row - head[0]) ** 2 + (column - head[1]) ** 2 > (1.6 * REACH_M / cell_m) ** 2:
             continue
         u, v = points[i, 0], points[i, 1]
         boxes[k, 0], boxes[k, 1] = min(boxes[k, 0], u), min(boxes[k, 1], v)

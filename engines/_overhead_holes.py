@@ -31,14 +31,11 @@ def points_in_holes(
     stack = np.empty(rows * columns, np.int32)
     rim = np.empty(rows * columns * 4, np.float32)
     n = 0
-    for start in range(rows * columns):
-        if (
-            seen[start // columns, start % columns]
-            or depth[start // columns * STEP_PX, start % columns * STEP_PX]
-        ):
+    for row, column in np.ndindex(rows, columns):
+        if depth[row * STEP_PX, column * STEP_PX] or seen[row, column]:
             continue
-        seen[start // columns, start % columns] = True
-        stack[0], filled, size, around, nearest = start, 1, 0, 0, np.inf
+        seen[row, column] = True
+        stack[0], filled, size, around, nearest = row * columns + column, 1, 0, 0, np.inf
         while size < filled:  # the stack stays: it is the list of the hole's cells
             r, c = stack[size] // columns, stack[size] % columns
             size += 1

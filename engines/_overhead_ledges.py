@@ -22,23 +22,25 @@ MIN_SCORE, LEDGE_SCORE = 0.5, 0.44  # of the taller one, and of what is beside t
 PEAK_SCORE = 0.3  # a peak that scores less may be in the place of a ledge
 
 
+@kernel
 def with_ledges(
     plan: Array, heads: Array, slopes: Labels, water: tuple[float, float, float], eye: Array, cell_m: float
 ) -> tuple[Array, Labels]:
-    """The heads and slopes again, with the ledges beside a taller head. `water` is what `peaks_of` takes of heights
-    and distances.
+    """The heads, and the slopes (which it changes), with the ledges beside a taller head. `water` is what `peaks_of`
+    takes of heights and distances.
     """
     tall, lowered = heads, _around(plan, heads, cell_m)
     for share in SHARES:
         _cut(lowered, tall, share, cell_m)
-        peaks, terraces = peaks_of(lowered, *water, STEP_M)
-        if not len(peaks):
+        peaks, terraces, sloping = peaks_of(lowered, water[0], water[1], water[2], STEP_M)
+        if len(peaks) == 0:
             break
-        found = heads_of(plan, peaks, terraces, eye, cell_m)
+        found = heads_of(plan, peaks, terraces, sloping, eye, cell_m)
         heads, numbers = _with_new(heads, found, water[2], cell_m)
-        if numbers.max() >= 0:
-            number = numbers[terraces]
-            slopes = np.where((terraces >= 0) & (number >= 0), number, slopes)
+        for cell in sloping:
+            r, c = cell // plan.shape[1], cell % plan.shape[1]
+            if terraces[r, c] >= 0 and numbers[terraces[r, c]] >= 0:
+                slopes[r, c] = numbers[terraces[r, c]]
     return heads, slopes
 
 

@@ -64,19 +64,29 @@ def points_above_floor(
     h, w = depth.shape
     m = world_from_pixel
     farthest = int(min(65535.0, max_range_m / scale_m))
-    points = np.empty((((h + step - 1) // step) * ((w + step - 1) // step), 5), np.float32)
+    wide = (w + step - 1) // step
+    points = np.empty((((h + step - 1) // step) * wide, 5), np.float32)
+    raws, heights, above = np.empty(wide, np.uint16), np.empty(wide), np.empty(wide, np.bool_)
+    slants, found = m[2, 0] * (np.arange(wide) * step), np.empty(wide, np.int32)
     n = 0
     for v in range(0, h, step):
         across, x0, y0 = m[2, 1] * v + m[2, 2], m[0, 1] * v + m[0, 2], m[1, 1] * v + m[1, 2]
-        for u in range(0, w, step):
-            raw = depth[v, u]
+        for i in range(wide):
+            raws[i] = depth[v, np.uint32(i) * np.uint32(step)]
+        for i in range(wide):  # without a branch: several pixels at once
+            metres = raws[i] * scale_m
+            heights[i] = origin_m[2] + metres * (slants[i] + across)
+            above[i] = heights[i] >= min_height_m + 0.006 * metres * metres  # the floor and its noise
+        few = 0
+        for i in range(wide):
+            found[few] = i
+            few += above[i]
+        for i in found[:few]:
+            u, raw = i * step, raws[i]
             if raw == 0 or raw > farthest:
                 continue
             metres = raw * scale_m
-            height = origin_m[2] + metres * (m[2, 0] * u + across)
-            if height < min_height_m + 0.006 * metres * metres:  # the floor and its noise
-                continue
-            points[n, 0], points[n, 1], points[n, 4] = u, v, height
+            points[n, 0], points[n, 1], points[n, 4] = u, v, heights[i]
             points[n, 2] = origin_m[0] + metres * (m[0, 0] * u + x0)
             points[n, 3] = origin_m[1] + metres * (m[1, 0] * u + y0)
             n += 1
@@ -86,10 +96,13 @@ def points_above_floor(
 @kernel
 def plan_of(points: Array, cell_m: float, max_height_m: float) -> tuple[float, float, Array, Labels]:
     """Left and low edge of the plan in metres, the plan, and the cell of every point."""
-    x_min = points[:, 2].min() - MARGIN_CELLS * cell_m
-    y_min = points[:, 3].min() - MARGIN_CELLS * cell_m
-    columns = int((points[:, 2].max() - x_min) / cell_m) + MARGIN_CELLS + 1
-    rows = int((points[:, 3].max() - y_min) / cell_m) + MARGIN_CELLS + 1
+    left, low, right, high = points[0, 2], points[0, 3], points[0, 2], points[0, 3]
+    for i in range(len(points)):
+        left, right = min(left, points[i, 2]), max(right, points[i, 2])
+        low, high = min(low, points[i, 3]), max(high, points[i, 3])
+    x_min, y_min = left - MARGIN_CELLS * cell_m, low - MARGIN_CELLS * cell_m
+    columns = int((right - x_min) / cell_m) + MARGIN_CELLS + 1
+    rows = int((high - y_min) / cell_m) + MARGIN_CELLS + 1
     top = np.zeros(rows * columns, np.float32)
     cells = np.empty(len(points), np.int32)
     for i in range(len(points)):
@@ -166,6 +179,17 @@ def without_spikes(plan: Array) -> Array:
 
 
 @kernel
+def places_of(cells: Labels, columns: int) -> Labels:
+    """Row and column (n, 2) of each cell of a plan with so many columns."""
+    places = np.empty((len(cells), 2), np.int32)
+    inverse = 1.0 / columns
+    for i in range(len(cells)):
+        places[i, 0] = int((cells[i] + 0.5) * inverse)  # a division of integers takes ten times as long
+        places[i, 1] = cells[i] - places[i, 0] * columns
+    return places
+
+
+@kernel
 def _find(parent: Labels, cell: int) -> int:
     while parent[cell] != cell:
         parent[cell] = parent[parent[cell]]
@@ -177,27 +201,32 @@ def _find(parent: Labels, cell: int) -> int:
 def _highest_first(plan: Array, min_height_m: float) -> Labels:
     """Cells of at least this height in falling order, those of one level in the order of the plan."""
     flat = plan.ravel()
-    levels = int(flat.max() / LEVEL_M) + 1
-    starts = np.zeros(levels + 1, np.int32)
+    out, above = np.empty(len(flat), np.int32), np.empty(len(flat), np.int32)
+    n, levels = 0, 0
     for cell in range(len(flat)):
         if flat[cell] >= min_height_m:
-            starts[levels - 1 - int(flat[cell] / LEVEL_M) + 1] += 1
+            out[n], above[n] = cell, int(flat[cell] / LEVEL_M)
+            levels = max(levels, above[n] + 1)
+            n += 1
+    starts = np.zeros(levels + 1, np.int32)
+    for i in range(n):
+        starts[levels - above[i]] += 1
     for level in range(levels):
         starts[level + 1] += starts[level]
-    order = np.empty(starts[levels], np.int32)
-    for cell in range(len(flat)):
-        if flat[cell] >= min_height_m:
-            level = levels - 1 - int(flat[cell] / LEVEL_M)
-            order[starts[level]] = cell
-            starts[level] += 1
+    order = np.empty(n, np.int32)
+    for i in range(n):
+        level = levels - 1 - above[i]
+        order[starts[level]] = out[i]
+        starts[level] += 1
     return order
 
 
 @kernel
 def peaks_of(
     plan: Array, min_height_m: float, min_drop_m: float, apart_cells: float, step_m: float
-) -> tuple[Labels, Labels]:
-    """The cells (n,) of the peaks, highest first, and for every cell the number of its peak, -1 for none.
+) -> tuple[Labels, Labels, Labels]:
+    """The cells (n,) of the peaks, highest first; for every cell the number of its peak, -1 for none; and the cells
+    that may have one.
 
     As if the plan rose out of water: a peak that meets a higher one before it stands out by `min_drop_m`
     becomes part of it, else each keeps its own slopes (watershed with topological persistence). Where two are
@@ -235,7 +264,9 @@ def peaks_of(
 
 
 @kernel
-def _numbered(parent: Labels, peak: Labels, order: Labels, rows: int, columns: int) -> tuple[Labels, Labels]:
+def _numbered(
+    parent: Labels, peak: Labels, order: Labels, rows: int, columns: int
+) -> tuple[Labels, Labels, Labels]:
     number = np.full(rows * columns, -1, np.int32)
     peaks = np.empty(len(order), np.int32)
     n = 0
@@ -247,4 +278,4 @@ def _numbered(parent: Labels, peak: Labels, order: Labels, rows: int, columns: i
             n += 1
         else:
             number[cell] = number[root]
-    return peaks[:n], number.reshape(rows, columns)
+    return peaks[:n], number.reshape(rows, columns), order

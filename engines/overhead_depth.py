@@ -91,12 +91,11 @@ class OverheadDepth:
     def _heads(self, plan: Array, eye: Array) -> tuple[Array, Labels]:
         """What stands out of a plan or lies beside it on a ledge, and whose slope each cell is."""
         water = (0.5 * self.min_height_m, self.min_drop_m, self.min_apart_m / self.cell_m)
-        peaks, slopes = peaks_of(plan, *water, np.inf)
+        peaks, slopes, sloping = peaks_of(plan, *water, np.inf)
         if not len(peaks):
             return np.empty((0, 6), np.float32), slopes
-        return with_ledges(
-            plan, heads_of(plan, peaks, slopes, eye, self.cell_m), slopes, water, eye, self.cell_m
-        )
+        heads = heads_of(plan, peaks, slopes, sloping, eye, self.cell_m)
+        return with_ledges(plan, heads, slopes, water, eye, self.cell_m)
 
 
 def _middles(places_m: Array, heights_m: Array, origin_m: NDArray[np.float64]) -> Array:
