@@ -73,17 +73,7 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, sloping: Labels, eye: A
     n, cell_m2 = len(peaks), cell_m * cell_m
     tops = np.array([plan.ravel()[cell] for cell in peaks])
     places = places_of(sloping, plan.shape[1])
-    sums = np.zeros((n, 6))  # of the head: cells, r, c, rr, cc, rc
-    for i in range(len(places)):
-        r, c = places[i, 0], places[i, 1]
-        k = slopes[r, c]
-        if k >= 0 and plan[r, c] >= tops[k] - HEAD_M:
-            sums[k, 0] += 1.0
-            sums[k, 1] += r
-            sums[k, 2] += c
-            sums[k, 3] += r * r
-            sums[k, 4] += c * c
-            sums[k, 5] += r * c
+    sums = _sums(plan, slopes, places, tops)
     body, far = _below(plan, slopes, places, sums, tops, cell_m)
     out = np.zeros((n, 6), np.float32)
     for k in range(n):
@@ -109,6 +99,23 @@ def heads_of(plan: Array, peaks: Labels, slopes: Labels, sloping: Labels, eye: A
         if seen < FEW_M2:
             out[k, 3] = max(out[k, 4], min(score, BESIDE))
     return out
+
+
+@kernel
+def _sums(plan: Array, slopes: Labels, places: Labels, tops: Array) -> Sums:
+    """Of the cells of each head, down to where it is widest: how many, and sums of r, c, rr, cc, rc, (n, 6)."""
+    sums = np.zeros((len(tops), 6))
+    for i in range(len(places)):
+        r, c = places[i, 0], places[i, 1]
+        k = slopes[r, c]
+        if k >= 0 and plan[r, c] >= tops[k] - HEAD_M:
+            sums[k, 0] += 1.0
+            sums[k, 1] += r
+            sums[k, 2] += c
+            sums[k, 3] += r * r
+            sums[k, 4] += c * c
+            sums[k, 5] += r * c
+    return sums
 
 
 @kernel

@@ -7,6 +7,8 @@ once, kept on disk, run without the interpreter's lock, and exact, so that every
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -25,9 +27,24 @@ SPIKE_M = 0.06
 LEVEL_M = 0.005  # how finely heights are sorted
 
 
+def _compiled_in() -> str:
+    """A folder for these sources: what numba keeps does not see that a kernel that is called has changed."""
+    here = Path(__file__).parent
+    sources = b"".join(path.read_bytes() for path in sorted(here.glob("_overhead*.py")))
+    return str(here / "__pycache__" / blake2b(sources, digest_size=6).hexdigest())
+
+
+CONFIG: Any = numba.config
+COMPILED_IN = CONFIG.CACHE_DIR or _compiled_in()
+
+
 def kernel(function: F) -> F:
     """Compiled when first called."""
-    return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+    before, CONFIG.CACHE_DIR = CONFIG.CACHE_DIR, COMPILED_IN
+    try:
+        return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+    finally:
+        CONFIG.CACHE_DIR = before
 
 
 @kernel

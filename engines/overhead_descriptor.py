@@ -18,6 +18,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from engines._overhead_plan import kernel
+
 Array = NDArray[np.float32]
 
 # heights as shares of the whole: a head is an eighth, shoulders are at 0.82, hips at 0.53 (Drillis and Contini 1966)
@@ -131,14 +133,18 @@ def _color_code(values: Array, code: _Code) -> Array:
     if not len(values):
         return np.full(len(code.places), len(code.places) ** -0.5, np.float32)
     roots = np.sqrt(_histogram(values, code.places) @ code.blur)
-    return np.asarray(roots / np.linalg.norm(roots), np.float32)
+    return np.asarray(roots / np.sqrt(roots @ roots), np.float32)
 
 
+@kernel
 def _histogram(values: Array, bins: Array) -> Array:
     """Shares of the values by bin, each value shared between the two bins that it lies between."""
-    place = np.clip((values - bins[0]) / (bins[1] - bins[0]), 0, len(bins) - 1.001)
-    below = place.astype(np.intp)
-    over = place - below
-    counts = np.bincount(below, 1 - over, len(bins)) + np.bincount(below + 1, over, len(bins))
-    shares: Array = (counts / len(values)).astype(np.float32)
-    return shares
+    width, last = bins[1] - bins[0], np.float32(len(bins) - 1.001)
+    below, above = np.zeros(len(bins)), np.zeros(len(bins))
+    for value in values:
+        place = min(max((value - bins[0]) / width, np.float32(0)), last)
+        bin = int(place)
+        over = float(place) - bin
+        below[bin] += 1 - over
+        above[bin + 1] += over
+    return ((below + above) / len(values)).astype(np.float32)

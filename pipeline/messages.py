@@ -6,7 +6,7 @@ A singular name (Frame, Tracklet, Embedding) is one thing. Events are what leave
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
@@ -101,10 +101,10 @@ class _Rows:
     def __post_init__(self) -> None:
         n = len(self.boxes)
         _require_shape(f"{type(self).__name__}.boxes", self.boxes, (n, 4))
-        for column in fields(self):
-            array = getattr(self, column.name)
-            if isinstance(array, np.ndarray) and len(array) != n:
-                _require_shape(f"{type(self).__name__}.{column.name}", array, (n, *array.shape[1:]))
+        for name in self._columns:
+            array = getattr(self, name)
+            if len(array) != n:
+                _require_shape(f"{type(self).__name__}.{name}", array, (n, *array.shape[1:]))
 
     @property
     def camera_id(self) -> str:
@@ -114,8 +114,11 @@ class _Rows:
         return len(self.boxes)
 
     def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Self:
-        arrays = [f.name for f in fields(self) if f.name != "frame"]
-        return replace(self, **{name: getattr(self, name)[index] for name in arrays})
+        return type(self)(self.frame, *(getattr(self, name)[index] for name in self._columns))
+
+    @property
+    def _columns(self) -> list[str]:
+        return list(self.__dataclass_fields__)[1:]  # fields() would make its list each time
 
 
 @dataclass(frozen=True, slots=True, eq=False)

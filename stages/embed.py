@@ -77,9 +77,10 @@ def _points(crop: Crop) -> Points | None:
     if crop.depth is None:
         return None
     left, top, right, bottom = crop.box
-    rows, columns = np.mgrid[top:bottom, left:right]
-    rays = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ crop.view.world_from_pixel.T
-    metres = crop.depth * crop.depth_scale_m
-    points = crop.view.pose.translation_m + metres[..., None] * rays - np.array([*crop.floor_m, 0.0])
-    points[crop.depth == 0] = np.nan
+    across, down, ahead = crop.view.world_from_pixel.T
+    points = (np.arange(top, bottom)[:, None] * down + ahead)[:, None] + np.arange(left, right)[
+        :, None
+    ] * across
+    points *= np.where(crop.depth == 0, np.nan, crop.depth * crop.depth_scale_m)[..., None]
+    points += crop.view.pose.translation_m - np.array([*crop.floor_m, 0.0])
     return np.asarray(points, np.float32)

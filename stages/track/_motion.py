@@ -76,7 +76,8 @@ class Motion:
         """Squared Mahalanobis distance (n, m) of each person to each of m measurements; an unknown height fits."""
         off_m = self.position_m[:, None] - floor_m[None]
         variance = self.covariance[:, None, 0, 0] + noise_m[None] ** 2
-        taller_m = np.nan_to_num(self.height_m[:, None] - heights_m[None])
+        taller_m = self.height_m[:, None] - heights_m[None]
+        taller_m[np.isnan(taller_m)] = 0.0
         height_variance = self.height_variance_m2 + HEIGHT_M**2
         distances2: Array = (off_m**2).sum(axis=2) / variance + taller_m**2 / height_variance[:, None]
         return distances2
@@ -93,8 +94,9 @@ class Motion:
         before_m = np.where(np.isnan(self.height_m[rows]), heights_m, self.height_m[rows])
         taller_m = heights_m - before_m
         share = self.height_variance_m2[rows] / (self.height_variance_m2[rows] + HEIGHT_M**2)
-        share = np.where(np.isnan(taller_m), 0.0, share)
-        made.height_m[rows] = before_m + share * np.nan_to_num(taller_m)
+        unknown = np.isnan(taller_m)
+        share, taller_m = np.where(unknown, 0.0, share), np.where(unknown, 0.0, taller_m)
+        made.height_m[rows] = before_m + share * taller_m
         made.height_variance_m2[rows] *= 1.0 - share
         return made
 
