@@ -73,6 +73,15 @@ def find_floor(pictures: Sequence[Samples], max_tilt_deg: float = 50.0) -> Floor
     return plane
 
 
+def found_again(plane: FloorPlane, pictures: Sequence[Samples]) -> FloorPlane | None:
+    """The floor from where it was, in newer pictures: much sooner than looking everywhere. None where it is not."""
+    samples = np.concatenate(pictures)
+    if len(samples) < SAMPLES // 50:
+        return None
+    found = _plane(samples, _refined(samples, -plane.normal / plane.height_m))
+    return found if found.share >= MIN_SHARE and found.noise <= MAX_NOISE else None
+
+
 def fit_plane(samples: Samples, max_tilt_deg: float = 90.0) -> FloorPlane:
     """The dominant plane with little behind it, at any distance; raises ValueError where there is none."""
     if len(samples) < SAMPLES // 50:

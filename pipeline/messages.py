@@ -266,7 +266,7 @@ class Sighting:
     @property
     def vector(self) -> Vector:
         """What it looks like: its crops together."""
-        unit: Vector = self.looks / max(float(np.linalg.norm(self.looks)), 1e-9)
+        unit: Vector = self.looks / max(float(np.sqrt(self.looks @ self.looks)), 1e-9)
         return unit
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from calibration.camera import View, pose_from_plane
-from calibration.floor import SAMPLES, FloorPlane, Samples, find_floor, points_of, samples_of
+from calibration.floor import SAMPLES, FloorPlane, Samples, find_floor, found_again, points_of, samples_of
 from calibration.standing import Standing, nothing_around
 from pipeline.messages import Frame, SystemEvent, decoded
 from pipeline.stage import Memory, Stage
@@ -86,6 +86,10 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
         self._looked_ns, self._views = frame.captured_ns, None
 
     def _fit(self, frame: Frame, settled: bool) -> Iterator[SystemEvent]:
+        if self._plane is not None and settled:
+            again = found_again(self._plane, self._pictures)
+            if again is not None and not _moved(self._plane, again):
+                return
         try:
             plane = find_floor(self._pictures, self.max_tilt_deg)
         except ValueError as error:

@@ -5,7 +5,7 @@ import pytest
 from scenes import LENS, Box, depth_of, person, view
 
 from calibration.camera import pose_from_plane
-from calibration.floor import find_floor, fit_plane, samples_of
+from calibration.floor import find_floor, fit_plane, found_again, samples_of
 
 
 def samples(things, seen, **given):
@@ -43,6 +43,21 @@ def test_a_crowd_and_several_looks():
     crowd = [person(x, y) for x in (-0.8, -0.3, 0.2, 0.7) for y in (-0.4, 0.1, 0.6)]
     looks = [samples(sum(crowd[i::2], []), view(2.8), noise=0.004, seed=i) for i in range(2)]
     assert find_floor(looks).height_m == pytest.approx(2.8, abs=0.03)
+
+
+@pytest.mark.parametrize("lower_m", [0.0, 0.1])
+def test_is_found_again_from_where_it_was_also_a_little_off(lower_m):
+    plane = find_floor([samples([], view(2.7, 30), noise=0.003)])
+    seen = view(2.7 - lower_m, 32)
+    again = found_again(plane, [samples(person(0.3, 0.2), seen, noise=0.004)])
+    assert again.height_m == pytest.approx(2.7 - lower_m, abs=0.01)
+    assert angle_deg(again, seen) < 0.4
+
+
+def test_is_not_found_again_where_it_is_no_more():
+    plane = find_floor([samples([], view(2.7), noise=0.003)])
+    assert found_again(plane, [samples([], view(5.0, 20), noise=0.003)]) is None
+    assert found_again(plane, [samples([], view(2.7), noise=0.003)[:20]]) is None
 
 
 def test_the_pose_from_the_plane_puts_the_floor_at_zero():
