@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,7 +22,9 @@ from rich.console import Console
 from calibration.manifest import Manifest, ManifestError, RecordedCamera, recorded
 from calibration.manifest import write as write_manifest
 from configs.build import ConfigError
+from configs.read import write
 from engines._model_commands import compile_model, models
+from pipeline.choices import RECORD, Choices, folder_of
 from pipeline.drawing import as_svg, as_text
 from pipeline.events import CODE_VERSION
 from pipeline.graph_schema import graph_schema
@@ -34,10 +35,11 @@ from pipeline.publish.log import EVENTS, LogError
 from pipeline.report import CUT_SHORT, Report, clock, ledger_table, printed, short
 from pipeline.report import Path as Walk
 from pipeline.schema import event_schemas
-from pipeline.session import INTERRUPTED, RECORD, Choices, Session
+from pipeline.session import INTERRUPTED, Session
 from pipeline.stage import InputError
+from pipeline.store import StoreError
 
-MISTAKES = (ConfigError, InputError, LogError, ManifestError)
+MISTAKES = (ConfigError, InputError, LogError, ManifestError, StoreError)
 SIMULATED = Path(__file__).parent / "configs" / "topview_rgbd.yaml"  # whose cameras `simulate` records
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -98,8 +100,7 @@ def main(  # noqa: PLR0913
         is_drawn=picture or simulate,
         video=video,
     )
-    where = folder or Path("var") / f"{graph.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    raise typer.Exit(_run(GraphFile.read(graph), choices, where))
+    raise typer.Exit(_run(GraphFile.read(graph), choices, folder))
 
 
 @app.command()
@@ -189,9 +190,11 @@ app.command()(models)
 app.command(name="compile")(compile_model)
 
 
-def _run(file: GraphFile, choices: Choices, folder: Path) -> int:
-    session = Session(file, choices, folder)
+def _run(file: GraphFile, choices: Choices, folder: Path | None) -> int:
+    session = Session(file, choices, folder := folder or folder_of(file, choices))
     status = _conduct(session)
+    if session.had_ended:
+        return status
     out.print(session.report.table())
     out.print(ledger_table(session.ledger()))
     if choices.simulate is not None and status == 0:
@@ -209,7 +212,7 @@ def _conduct(session: Session) -> int:
     try:
         with shown(session.progress, err):
             return session.conduct(say=_say)
-    except (InputError, LogError, StageError):
+    except (InputError, LogError, StageError, StoreError):
         if session.run.frames:
             out.print(ledger_table(session.ledger(), CUT_SHORT))
         raise
@@ -270,11 +273,7 @@ def _draw(report: Report, file: Path, is_simulated: bool) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written, {error.strerror}; choose another place") from error
+    write(path, text)
     out.print(str(path), soft_wrap=True)
 
 

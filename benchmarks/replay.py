@@ -31,11 +31,12 @@ sys.path.insert(0, str(ROOT))
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
+from pipeline.choices import Choices  # noqa: E402
 from pipeline.graph import Graph, Node  # noqa: E402
 from pipeline.graphfile import GraphFile  # noqa: E402
 from pipeline.messages import Frame, Heartbeat, Reset, SystemEvent  # noqa: E402
 from pipeline.publish._publisher import Publisher  # noqa: E402
-from pipeline.session import Choices, Session  # noqa: E402
+from pipeline.session import Session  # noqa: E402
 from pipeline.stage import Source  # noqa: E402
 
 MAIN = ROOT / "configs" / "topview_rgbd.yaml"

@@ -32,10 +32,11 @@ from engines.evaluate.run_folder import Run as RunRead  # noqa: E402
 from engines.evaluate.run_folder import read_run  # noqa: E402
 from engines.evaluate.run_scores import Rules, RunScores  # noqa: E402
 from engines.evaluate.truth import CameraTruth, read_truth  # noqa: E402
+from pipeline.choices import Choices  # noqa: E402
 from pipeline.graph import Graph, Node  # noqa: E402
 from pipeline.graphfile import GraphFile  # noqa: E402
 from pipeline.messages import Detections, Embedding, Frame, Identity, IdentityEvent, Sighting, Tracks  # noqa: E402
-from pipeline.session import Choices, Session  # noqa: E402
+from pipeline.session import Session  # noqa: E402
 from pipeline.stage import Memory, Stage  # noqa: E402
 from stages._identity_events import identity_event, seen_again  # noqa: E402
 from stages.embed import Embed  # noqa: E402

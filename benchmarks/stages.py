@@ -30,11 +30,12 @@ from replay import recorded, said_of  # noqa: E402
 from calibration.camera import Intrinsics, View  # noqa: E402
 from engines.overhead_depth import OverheadDepth  # noqa: E402
 from pipeline import _png  # noqa: E402
+from pipeline.choices import Choices  # noqa: E402
 from pipeline.graphfile import GraphFile  # noqa: E402
 from pipeline.messages import Detections, Frame  # noqa: E402
 from pipeline.publish.log import Log  # noqa: E402
 from pipeline.report import Report  # noqa: E402
-from pipeline.session import Choices, Session  # noqa: E402
+from pipeline.session import Session  # noqa: E402
 from pipeline.watch import Tally, Watch  # noqa: E402
 from stages.detect import Detect  # noqa: E402
 from stages.floor import Floor  # noqa: E402

@@ -4,7 +4,7 @@ of ourselves: the same recording and configuration give the same bytes.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -17,6 +17,9 @@ from pipeline.messages import CorrectionEvent, IdentityEvent, SystemEvent, Track
 CODE_VERSION = "0.1.0"
 SCHEMA_VERSION = "v1"
 
+STATE = "state"  # who somebody is now: no event, but a record by identity for those who come later
+Sequences = Mapping[tuple[str, str], int]  # by family and partition key
+Wrapped = tuple[str, str, bytes]  # family, partition key, body
 Published = TrackletEvent | IdentityEvent | CorrectionEvent | SystemEvent
 FAMILIES: dict[type, str] = {
     TrackletEvent: "tracklet",
@@ -40,24 +43,50 @@ class Provenance:
 
 
 class Envelopes:
-    """Wraps events in the order in which they come, and counts them by topic and partition key."""
+    """Wraps events in the order in which they come, and counts them by topic and partition key, going on from
+    `sequences`.
+    """
 
-    def __init__(self, provenance: Provenance) -> None:
+    def __init__(self, provenance: Provenance, sequences: Sequences | None = None) -> None:
         self._provenance = provenance
-        self._sequences: Counter[tuple[str, str]] = Counter()
+        self._sequences = dict(sequences or {})
+        self._allotted: set[tuple[str, str]] = set()
         self._provenance_data = {"graph_sha256": provenance.graph_sha256, "code_version": CODE_VERSION}
         self._privacy = {"retention_class": provenance.retention_class, "purpose": provenance.purpose}
 
+    def wrapped(self, event: Published, families: Collection[str] = ()) -> Iterator[Wrapped]:
+        """One event as family, partition key and structured CloudEvents JSON, without a newline; behind it, where
+        that family is asked for, the states that it changes.
+        """
+        family, key = FAMILIES[type(event)], self._partition_key(event)
+        sequence = self._sequences[family, key] = self._sequences.get((family, key), 0) + 1
+        self._allotted.add((family, key))
+        data = self._data(event)
+        yield family, key, msgspec.json.encode(self._envelope(event, key, sequence, data))
+        if STATE in families and not isinstance(event, TrackletEvent | SystemEvent):
+            at = {"sequence": str(sequence), "partitionkey": key}
+            for identity_id, is_there in _states(event):
+                yield STATE, identity_id, msgspec.json.encode({**at, **data}) if is_there else b""
+
+    def allotted(self) -> Sequences:
+        """The sequence numbers that have changed since the last call, each the last of its topic and key."""
+        changed, self._allotted = self._allotted, set()
+        return {of: self._sequences[of] for of in changed}
+
     def wrap(self, event: Published) -> bytes:
-        """One event as structured CloudEvents JSON, without a newline."""
-        origin, family = self._provenance, FAMILIES[type(event)]
-        subject, key = _subject(event), self._partition_key(event)
-        self._sequences[family, key] += 1
-        data = _plain(event)
-        provenance = dict(self._provenance_data)
+        """One event as structured CloudEvents JSON."""
+        ((_, _, body),) = self.wrapped(event)
+        return body
+
+    def _data(self, event: Published) -> dict[str, Any]:
+        data, provenance = _plain(event), dict(self._provenance_data)
         if "calibration_id" in data:
             provenance["calibration_id"] = data.pop("calibration_id")
-        envelope = {
+        return {**data, "time_ns": event.captured_ns, "provenance": provenance, "privacy": self._privacy}
+
+    def _envelope(self, event: Published, key: str, sequence: int, data: dict[str, Any]) -> dict[str, Any]:
+        origin, subject = self._provenance, _subject(event)
+        return {
             "specversion": "1.0",
             "id": self._id(event, subject),
             "source": f"/{origin.site}/{origin.graph}/{self._producer(event)}",
@@ -66,17 +95,11 @@ class Envelopes:
             "time": rfc3339(event.captured_ns),
             "dataschema": f"urn:sightline:schema:{type_of(event)}",
             "datacontenttype": "application/json",
-            "sequence": str(self._sequences[family, key]),
+            "sequence": str(sequence),
             "partitionkey": key,
             "traceparent": self._trace(event),
-            "data": {
-                **data,
-                "time_ns": event.captured_ns,
-                "provenance": provenance,
-                "privacy": self._privacy,
-            },
+            "data": data,
         }
-        return msgspec.json.encode(envelope)
 
     def _partition_key(self, event: Published) -> str:
         by_site = isinstance(event, IdentityEvent | CorrectionEvent) or not event.camera_id
@@ -109,6 +132,16 @@ def rfc3339(time_ns: int) -> str:
     """Nanoseconds since the epoch as UTC, with all nine digits."""
     seconds, rest = divmod(time_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def _states(event: IdentityEvent | CorrectionEvent) -> Iterator[tuple[str, bool]]:
+    """Whose state an event changes, and whether there is one from then on. A split changes none: the next event about
+    each of the two does.
+    """
+    if isinstance(event, IdentityEvent):
+        yield event.identity_id, event.kind != "expired"
+    elif event.kind in ("merged", "erased"):
+        yield from ((id, False) for id in event.from_ids if id not in event.to_ids)
 
 
 def _subject(event: Published) -> str:

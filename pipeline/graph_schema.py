@@ -13,6 +13,7 @@ from pipeline.graphfile import KEYS, NEEDED, VERSION, Retention
 from pipeline.publish._publisher import Publisher
 from pipeline.schema import DIALECT
 from pipeline.stage import Source, Stage
+from pipeline.store import Keeping
 
 GIVEN = ("camera_id", "site")  # by the runtime
 FROM = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
@@ -32,6 +33,7 @@ def graph_schema() -> dict[str, Any]:
         "graph": _many("stage"),
         "publish": {"type": "object", "properties": publishers, "additionalProperties": False},
         "retention": _inline(Retention),
+        "store": _inline(Keeping),
     }
     defs = {
         "source": {"oneOf": _choices("stages/source", Source, {"admission": _inline(Admission)})},

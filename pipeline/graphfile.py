@@ -11,15 +11,16 @@ from typing import Any
 import msgspec
 
 from calibration.site import Site, SiteCamera
-from configs.build import NOTHING, ConfigError, build, checked, closest
+from configs.build import ConfigError, build, checked, closest
 from configs.read import read
 from pipeline.admission import Admission
 from pipeline.graph import CAMERAS, Graph, Node
 from pipeline.publish._publisher import Publisher
 from pipeline.stage import Source, Stage
+from pipeline.store import Keeping
 
 VERSION = 1
-NEEDED, KEYS = ("version", "site", "cameras", "graph"), ("publish", "retention")
+NEEDED, KEYS = ("version", "site", "cameras", "graph"), ("publish", "retention", "store")
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +40,9 @@ class GraphFile:
     stages: Mapping[str, Any]  # by node
     publish: Mapping[str, Any] = field(default_factory=dict)
     retention: Retention = Retention()
+    keeping: Keeping = Keeping()
     sha256: str = ""  # of what it says, whatever its layout and comments
+    runs_sha256: str = ""  # of what runs alone, not what is published of it, nor how long that is kept
 
     @classmethod
     def read(cls, path: Path) -> GraphFile:
@@ -55,7 +58,9 @@ class GraphFile:
                 stages=_entries(top["graph"], "graph"),
                 publish=_entries(top.get("publish", {}), "publish"),
                 retention=checked(top.get("retention", {}), Retention, "retention"),
-                sha256=sha256(msgspec.json.encode([content, site], order="sorted")).hexdigest(),
+                keeping=checked(top.get("store", {}), Keeping, "store"),
+                sha256=_sha256([content, site]),
+                runs_sha256=_sha256([{key: top[key] for key in NEEDED}, site]),
             )
             made.graph().check_ends()
             made.publishers()
@@ -75,12 +80,10 @@ class GraphFile:
         ]
         return Graph(nodes)
 
-    def publishers(self, more: Mapping[str, Any] = NOTHING) -> dict[str, Publisher]:
-        """What the events go to, by name, with `more` settings than the file has; not opened."""
+    def publishers(self) -> dict[str, Publisher]:
+        """What the events go to, by name; not opened."""
         return {
-            name: build(
-                f"pipeline/publish/{name}", settings | more.get(name, {}), f"publish.{name}", Publisher
-            )
+            name: build(f"pipeline/publish/{name}", settings, f"publish.{name}", Publisher)
             for name, settings in self.publish.items()
         }
 
@@ -110,6 +113,10 @@ class GraphFile:
         shards = checked(settings.pop("shards", 1), int, f"{where}.shards")
         stage = build(f"stages/{name}", settings, where, Stage, {"site": self.site})
         return Node(id, stage, reads, shards)
+
+
+def _sha256(said: Any) -> str:
+    return sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
 
 
 def _top(content: Any) -> dict[str, Any]:

@@ -91,6 +91,7 @@ class Report:
         self._paths: dict[str, Path] = {}  # by tracklet
         self._identity_of: dict[str, str] = {}  # by tracklet
         self.system: list[SystemEvent] = []
+        self.remark = ""  # on what is not in it, below the table
 
     def add(self, event: Event) -> None:
         """Take note of one event, in the order of the log."""
@@ -131,7 +132,8 @@ class Report:
             counts = f"{one.seen_s:.0f} s", walked, str(len(one.paths))
             rows.append((short(one.identity_id), height, *counts, " > ".join(one.cameras)))
         headers = ("identity", "height", "in view", "walked", "tracklets", "path")
-        return printed("Identities", headers, rows, None if rows else NOBODY)
+        remark = " ".join([NOBODY] * (not rows) + [self.remark] * bool(self.remark))
+        return printed("Identities", headers, rows, remark or None)
 
     def _note(self, rows: Positions) -> None:
         for tracklet, (x_m, y_m) in zip(rows.tracklet_ids, rows.floor_m.tolist(), strict=True):

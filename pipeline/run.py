@@ -38,6 +38,7 @@ class Run:
     frames: int = field(default=0, init=False)  # of which everything has come out
     began_ns: int = field(default=0, init=False)  # when the first and the last of them were captured
     now_ns: int = field(default=0, init=False)
+    last_ns: dict[str, int] = field(default_factory=dict, init=False)  # and the last of each camera
     _finishing: threading.Event = field(default_factory=threading.Event)
     _pace: Pace = field(init=False)
 
@@ -58,6 +59,7 @@ class Run:
         if not camera_id or index in (BEAT, LAST):
             return
         self.began_ns, self.now_ns = (self.began_ns if self.frames else captured_ns), captured_ns
+        self.last_ns[camera_id] = captured_ns
         self.frames += 1
         if gate := self.gates.get(camera_id):
             gate.left()

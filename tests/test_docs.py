@@ -25,6 +25,7 @@ from engines.yolox import Yolox
 from pipeline.admission import Admission
 from pipeline.publish.log import Log
 from pipeline.schema import event_schemas
+from pipeline.store import Keeping
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -116,7 +117,9 @@ def settings_of(part):
 ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder]
 
 
-@pytest.mark.parametrize("part", [*every_stage(), *every_source(), *ENGINES, Log, Admission, SiteCamera])
+@pytest.mark.parametrize(
+    "part", [*every_stage(), *every_source(), *ENGINES, Log, Admission, Keeping, SiteCamera]
+)
 def test_every_setting_is_in_the_manual(part):
     manual = "".join(page.read_text() for page in PAGES)
     assert {name for name in settings_of(part) if not re.search(rf"\b{name}\b", manual)} == set()

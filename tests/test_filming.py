@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from command_line import MAIN, begun, ledger, sightline, write_graph
 
+from pipeline.choices import Choices
 from pipeline.graphfile import GraphFile
-from pipeline.session import Choices, Session
+from pipeline.session import Session
 
 SIMULATED = ("--graph", MAIN, "--simulate", "--people", 4, "--seconds", 3)
 

@@ -281,6 +281,5 @@ class _Listening:
 def _own(start: Cut, share: Share) -> Cut:
     """Without the states of other cameras."""
     own = {*share.camera_ids, ""}
-    return Cut(
-        start.at_ns, {id: {c: s for c, s in by.items() if c in own} for id, by in start.states.items()}
-    )
+    states = {id: {c: s for c, s in by.items() if c in own} for id, by in start.states.items()}
+    return replace(start, states=states)

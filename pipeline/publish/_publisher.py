@@ -1,27 +1,53 @@
-"""What takes the events of a run, in their order."""
+"""What takes the events of a run out of its outbox, in their order."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from pipeline.events import Envelopes
-from pipeline.messages import Event
+FAMILIES = frozenset({"identity", "tracklet", "system", "state", "rejected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message of the outbox. Families are topics; "state" is who somebody is now, by identity."""
+
+    number: int  # the outbox's own order: ascending, never used again
+    family: str
+    key: str  # the partition key
+    body: bytes  # structured CloudEvents JSON; of a state its value, empty where there is none any more
+
+
+class Unreachable(Exception):  # noqa: N818, a state of things
+    """The other side cannot be reached now: the same rows are sent again later."""
 
 
 @dataclass
 class Publisher(ABC):
-    """Its fields are its settings; `open` takes files and connections, before the first event."""
+    """Its fields are its settings; `open` takes files and connections, before the first row. What it sends may come a
+    second time after a crash, from the row behind the last one that was acknowledged and written down.
+    """
+
+    families: ClassVar[frozenset[str]] = FAMILIES  # those that it takes
 
     @abstractmethod
-    def open(self, folder: Path, envelopes: Envelopes) -> None:
-        """Begin: `folder` is the run's own."""
+    def open(self, folder: Path, site: str) -> None:
+        """Begin: `folder` is the run's own. Raises InputError for what a user has to mend."""
 
     @abstractmethod
-    def publish(self, event: Event) -> None:
-        """Take one event."""
+    def send(self, rows: Sequence[Row]) -> int:
+        """How many rows from the front are now durable over there; raises Unreachable where that cannot be known."""
 
     @abstractmethod
     def close(self) -> None:
-        """Write what is held, and give back what `open` took, also if it took only some of it."""
+        """Give back what `open` took, also if it took only some of it."""
+
+    def mark(self) -> bytes:
+        """What it needs to know when it goes on behind the last row that `send` has counted."""
+        return b""
+
+    def resume(self, mark: bytes | None) -> None:
+        """Go on from a mark, or begin where there is none; after `open`, before the first row."""

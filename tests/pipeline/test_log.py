@@ -1,17 +1,15 @@
-"""The log of a run: whole lines only, never over another run, and a full disk is said."""
+"""The logs of a run: whole lines only, never over another run, taken back to where a run goes on, and a full disk is said."""
 
 import json
-import os
-import subprocess
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import IDENTITY_EVENT, PROVENANCE, TRACKLET_EVENT
 
-from pipeline.events import Envelopes
-from pipeline.messages import Positions, SystemEvent
+from pipeline.messages import Positions
+from pipeline.publish._positions import PositionLines
+from pipeline.publish._publisher import Row
 from pipeline.publish.log import Log, LogError
 
 ROWS = Positions(
@@ -24,58 +22,58 @@ ROWS = Positions(
     np.ones((1, 2), np.float32),
     np.ones(1, np.float32),
 )
-
-
-def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
+MORE = [
+    Row(1, "tracklet", "flat", b"{1}"),
+    Row(2, "system", "flat", b"{2}"),
+    Row(3, "identity", "site", b"{3}"),
+]
 
 
 @contextmanager
-def log(folder, positions=False):
-    made = Log(positions)
+def log(folder, mark=None):
+    made = Log()
     with closing(made):
-        made.open(folder, Envelopes(PROVENANCE))
+        made.open(folder, "site")
+        made.resume(mark)
         yield made
 
 
-def test_events_system_events_and_positions_have_files_of_their_own(tmp_path):
-    with log(tmp_path / "run", positions=True) as files:
-        for event in (TRACKLET_EVENT, IDENTITY_EVENT, SystemEvent("gap", "flat", 50, dropped=1), ROWS):
-            files.publish(event)
-    assert [e["type"] for e in lines(tmp_path / "run/events.jsonl")] == [
-        "sightline.tracklet.opened.v1",
-        "sightline.identity.appeared.v1",
-    ]
-    assert len(lines(tmp_path / "run/system.jsonl")) == 1
-    assert lines(tmp_path / "run/positions.jsonl")[0]["boxes_px"] == [[1, 1, 1, 1]]
+def test_events_and_system_events_have_files_of_their_own(tmp_path):
+    with log(tmp_path / "run") as files:
+        assert files.send(MORE) == 3
+    assert (tmp_path / "run/events.jsonl").read_text() == "{1}\n{3}\n"
+    assert (tmp_path / "run/system.jsonl").read_text() == "{2}\n"
 
 
-def test_positions_are_written_only_where_asked_for(tmp_path):
+def test_goes_on_where_its_mark_was_and_takes_back_what_came_after(tmp_path):
     with log(tmp_path) as files:
-        files.publish(ROWS)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["events.jsonl", "system.jsonl"]
-
-
-def test_positions_have_the_digits_that_they_were_rounded_to(tmp_path):
-    rows = replace(
-        ROWS,
-        boxes=np.float32([[10.123, 20.456, 30.1, 40.999]]),
-        floor_m=np.float32([[1.23, -0.00456]]),
-        scores=np.float32([0.87654]),
-    )
-    with log(tmp_path, positions=True) as files:
-        files.publish(rows)
-    written = (tmp_path / "positions.jsonl").read_text()
-    assert '"boxes_px":[[10.12,20.46,30.1,41.0]],"floor_m":[[1.23,-0.0046]],"scores":[0.8765]' in written
+        files.send(MORE[:1])
+        mark = files.mark()
+        files.send(MORE[1:])
+    with log(tmp_path, mark) as files:
+        files.send(MORE[1:])
+    assert (tmp_path / "events.jsonl").read_text() == "{1}\n{3}\n"
+    assert (tmp_path / "system.jsonl").read_text() == "{2}\n"
 
 
 def test_refuses_to_write_over_another_run(tmp_path):
-    with log(tmp_path):
-        pass
+    with log(tmp_path) as files:
+        files.send(MORE)
     with (
         pytest.raises(LogError, match=r"events.jsonl: holds a run already; choose another --out"),
         log(tmp_path),
     ):
+        pass
+    assert (tmp_path / "events.jsonl").read_text() == "{1}\n{3}\n"
+
+
+def test_says_that_somebody_has_shortened_a_log(tmp_path):
+    with log(tmp_path) as files:
+        files.send(MORE)
+        mark = files.mark()
+    (tmp_path / "events.jsonl").write_text("")
+    said = r"events.jsonl: has 0 bytes, and had 8 when its run stopped; put it back, or choose another --out"
+    with pytest.raises(LogError, match=said), log(tmp_path, mark):
         pass
 
 
@@ -88,17 +86,28 @@ def test_says_which_folder_cannot_be_made(tmp_path):
         pass
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-def test_a_full_disk_is_said_and_leaves_whole_lines(tmp_path):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(tmp_path)], check=True)
-    try:
-        with pytest.raises(LogError, match="No space left on device"), log(tmp_path) as files:
-            for _ in range(1000):
-                files.publish(TRACKLET_EVENT)
-        text = (tmp_path / "events.jsonl").read_text()
-        assert text.endswith("\n")
-        assert [e["sequence"] for e in lines(tmp_path / "events.jsonl")] == [
-            str(n + 1) for n in range(text.count("\n"))
-        ]
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+def test_a_full_disk_is_said_and_leaves_whole_lines(small_disk):
+    disk = small_disk("size=200k")
+    rows = [Row(number, "tracklet", "flat", b"x" * 700) for number in range(7)]
+    with pytest.raises(LogError, match="No space left on device"), log(disk) as files:
+        for _ in range(1000):
+            files.send(rows)
+    text = (disk / "events.jsonl").read_text()
+    assert set(text.splitlines()) == {"x" * 700}
+    assert text.endswith("\n")
+
+
+def test_positions_have_the_digits_that_they_were_rounded_to(tmp_path):
+    rows = replace(
+        ROWS,
+        boxes=np.float32([[10.123, 20.456, 30.1, 40.999]]),
+        floor_m=np.float32([[1.23, -0.00456]]),
+        scores=np.float32([0.87654]),
+    )
+    with closing(PositionLines(tmp_path / "positions.jsonl", None)) as file:
+        file.write(rows)
+        length = file.flush()
+    written = (tmp_path / "positions.jsonl").read_text()
+    assert length == len(written)
+    assert json.loads(written)["tracklet_ids"] == ["T-1"]
+    assert '"boxes_px":[[10.12,20.46,30.1,41.0]],"floor_m":[[1.23,-0.0046]],"scores":[0.8765]' in written

@@ -17,13 +17,14 @@ import toys
 from jittery import graph
 
 from configs.build import ConfigError
+from pipeline.choices import Choices
 from pipeline.executors import inline, processes
 from pipeline.graph import Graph, Node
 from pipeline.graphfile import GraphFile
 from pipeline.instances import StageError
 from pipeline.messages import Detections, Frame
 from pipeline.run import Run, ignore
-from pipeline.session import Choices, Session
+from pipeline.session import Session
 from pipeline.stage import InputError, Memory, Stage
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,167 @@
+"""The file of a site store: made, migrated, refused, or set aside where it is damaged. Knows no row of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+NAME, LOCK = "site.db", "site.lock"
+OURS = 0x53474854  # "SGHT", in the header of every store
+MAGIC = b"SQLite format 3\x00"
+WAITS_S = 10.0  # for another program that writes, like run.py erase
+
+# Every row has a checksum: SQLite has none, and a state with one bit turned is a state that nobody was ever in. `turn`
+# is when a value was last put, and so its place among the others. Vectors and crops lie in their own tables alone.
+FIRST = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB, checksum INTEGER) WITHOUT ROWID;
+CREATE TABLE states (
+    node TEXT, camera TEXT, field TEXT, key, turn INTEGER, value BLOB, checksum INTEGER,
+    PRIMARY KEY (node, camera, field, key)
+);
+CREATE TABLE vectors (identity TEXT, tracklet TEXT, kind TEXT, sealed BLOB, PRIMARY KEY (identity, tracklet, kind));
+CREATE TABLE crops (identity TEXT, tracklet TEXT, kind TEXT, sealed BLOB, PRIMARY KEY (identity, tracklet, kind));
+CREATE TABLE sequences (
+    family TEXT, key TEXT, last INTEGER, checksum INTEGER, PRIMARY KEY (family, key)
+) WITHOUT ROWID;
+CREATE TABLE outbox (number INTEGER PRIMARY KEY, family TEXT, key TEXT, body BLOB, checksum INTEGER);
+CREATE TABLE publishers (name TEXT PRIMARY KEY, number INTEGER, mark BLOB, checksum INTEGER) WITHOUT ROWID;
+CREATE TABLE commands (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, body BLOB, taken_ns INTEGER);
+CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER, kind TEXT, subject TEXT, detail TEXT);
+"""
+Migration = str | Callable[[sqlite3.Connection], None]
+MIGRATIONS: Sequence[Migration] = (FIRST,)  # the n-th leads to version n; never change one that was released
+
+
+class StoreError(Exception):
+    """A store that cannot be used: which one, why, and what to do."""
+
+
+class DamagedError(StoreError):
+    """What a store holds is not what was written."""
+
+
+class FaultError(Exception):
+    """What in a store is not what was written, without its name."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection, each transaction begun by hand. A transaction that is committed outlives a power cut (FULL): what
+    has been published must not be forgotten, or a live run would give its sequence numbers a second time.
+    """
+    made = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=WAITS_S)
+    try:
+        made.execute("PRAGMA synchronous = FULL")
+        made.execute("PRAGMA cache_size = -16000")
+        made.execute("PRAGMA temp_store = MEMORY")
+    except sqlite3.Error:
+        made.close()
+        raise
+    return made
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """The store there, made or migrated where needed. Raises StoreError for a file that is no store or a newer one's,
+    DamagedError for one that is damaged.
+    """
+    _check_magic(path)
+    try:
+        db = connect(path)
+    except sqlite3.DatabaseError as error:
+        raise blamed(path, error) from error
+    try:
+        _prepare(db, path)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise blamed(path, error) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def locked(folder: Path) -> int:
+    """A file that says, until it is closed, that a run uses this folder. Raises StoreError where another one does."""
+    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, whatever it has forked
+    except OSError:
+        os.close(file)
+        raise StoreError(
+            f"{folder}: another run writes there; wait for it, or choose another --out"
+        ) from None
+    return file
+
+
+def set_aside(folder: Path, names: Sequence[str]) -> str:
+    """Give these files, as far as they are there, another name: nothing is written over. Gives the ending."""
+    number = 1
+    while any((folder / f"{name}.damaged-{number}").exists() for name in names):
+        number += 1
+    ending = f".damaged-{number}"
+    for name in names:
+        if (folder / name).exists():
+            (folder / name).rename(folder / f"{name}{ending}")
+    return ending
+
+
+def blamed(path: Path, error: sqlite3.Error) -> StoreError:
+    """What a user reads of an error of SQLite's."""
+    code = (
+        getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    )  # without one: text that is no text
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        text = "cannot be written, its disk is full or fails; make room and run again: it goes on where it stopped"
+        return StoreError(f"{path}: {text}")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+        return DamagedError(f"{path}: is damaged, {error}")
+    return StoreError(
+        f"{path}: cannot be used, {error}; check its disk and its owner, or choose another --out"
+    )
+
+
+def _check_magic(path: Path) -> None:
+    file = os.open(
+        path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640
+    )  # where SQLite would let everybody read it
+    try:
+        head = os.read(file, len(MAGIC))
+    finally:
+        os.close(file)
+    if head not in (b"", MAGIC):
+        raise StoreError(f"{path}: is no store of this program; move it away, or choose another --out")
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    (owner,), (version,) = (
+        db.execute("PRAGMA application_id").fetchone(),
+        db.execute("PRAGMA user_version").fetchone(),
+    )
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if owner != OURS and (owner or version or tables):
+        raise StoreError(f"{path}: is another program's; move it away, or choose another --out")
+    if version > len(MIGRATIONS):
+        text = f"was written by a newer version (store {version}, this one knows {len(MIGRATIONS)})"
+        raise StoreError(f"{path}: {text}; run that one, or choose another --out")
+    for (fault,) in db.execute("PRAGMA quick_check(1)"):
+        if fault != "ok":
+            raise DamagedError(f"{path}: is damaged, {' '.join(str(fault).split())}")
+    db.execute("PRAGMA journal_mode = WAL")
+    if version < len(MIGRATIONS):
+        _migrate(db, version)
+
+
+def _migrate(db: sqlite3.Connection, version: int) -> None:
+    """All or nothing: a process that dies here leaves the store as it was."""
+    db.execute("BEGIN IMMEDIATE")
+    for migration in MIGRATIONS[version:]:
+        if callable(migration):
+            migration(db)
+            continue
+        for statement in migration.split(";"):
+            db.execute(statement)
+    db.execute(f"PRAGMA application_id = {OURS}")
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    db.execute("COMMIT")

@@ -1,0 +1,106 @@
+"""The outbox of a store: what is to be published, numbered and in order; who has taken how much of it; the sequence
+numbers that events got. Its writer is the store's, its readers are the publishers' drains.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from pipeline._store_file import FaultError, connect
+from pipeline.events import Envelopes, Published, Sequences
+from pipeline.publish._publisher import Row
+
+Taken = tuple[int, bytes]  # the number up to which a publisher has taken everything, and its own mark there
+
+
+class Outbox:
+    """One store's, for its writer alone, inside its transactions."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._deleted = self.last = 0  # the highest numbers
+
+    def read(self) -> tuple[Sequences, dict[str, Taken]]:
+        """What has been allotted and taken. Raises FaultError."""
+        sequences = {
+            (family, key): last
+            for family, key, last in self._checked("SELECT family, key, last, checksum FROM sequences")
+        }
+        taken = {
+            name: (number, mark)
+            for name, number, mark in self._checked("SELECT name, number, mark, checksum FROM publishers")
+        }
+        self._deleted = min((number for number, _ in taken.values()), default=0)
+        (highest,) = self._db.execute("SELECT max(number) FROM outbox").fetchone()
+        self.last = max([highest or 0, *(number for number, _ in taken.values())])
+        return sequences, taken
+
+    def add(self, events: Iterable[Published], envelopes: Envelopes, families: Collection[str]) -> None:
+        """Events, wrapped; their sequence numbers are allotted in the same transaction."""
+        rows, number = [], self.last
+        for event in events:
+            for family, key, body in envelopes.wrapped(event, families):
+                number += 1
+                rows.append((number, family, key, body, _checksum(number, family, key, body)))
+        self._db.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", rows)
+        changed = [(*of, last, _checksum(*of, last)) for of, last in envelopes.allotted().items()]
+        self._db.executemany("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", changed)
+        self.last = number
+
+    def note(self, taken: Mapping[str, Taken]) -> None:
+        """How far publishers have come: what all of them have is deleted."""
+        rows = [(name, *one, _checksum(name, *one)) for name, one in taken.items()]
+        self._db.executemany("INSERT OR REPLACE INTO publishers VALUES (?, ?, ?, ?)", rows)
+        (least,) = self._db.execute("SELECT min(number) FROM publishers").fetchone()
+        if least is not None and least > self._deleted:
+            self._db.execute("DELETE FROM outbox WHERE number <= ?", (least,))
+            self._deleted = least
+
+    def leave(self, names: Collection[str]) -> None:
+        """Publishers that are no longer in the graph are not waited for."""
+        for (name,) in self._db.execute("SELECT name FROM publishers").fetchall():
+            if name not in names:
+                self._db.execute("DELETE FROM publishers WHERE name = ?", (name,))
+
+    def _checked(self, query: str) -> list[list[Any]]:
+        rows = []
+        for *row, checksum in self._db.execute(query):
+            if _checksum(*row) != checksum:
+                raise FaultError(f"{row[0]}: is not what was written")
+            rows.append(row)
+        return rows
+
+
+class Waiting:
+    """The rows of an outbox as one reader sees them: those whose transaction is over."""
+
+    def __init__(self, path: Path, families: Collection[str]) -> None:
+        self._db, self._families = connect(path), sorted(families)
+        self._db.execute("PRAGMA query_only = ON")
+
+    def after(self, number: int, last: int, most: int) -> Sequence[Row]:
+        """Up to `most` rows above a number, up to another. Raises FaultError."""
+        marks = ", ".join("?" * len(self._families))
+        rows = []
+        for *row, checksum in self._db.execute(
+            f"SELECT * FROM outbox WHERE number > ? AND number <= ? AND family IN ({marks}) ORDER BY number LIMIT ?",
+            (number, last, *self._families, most),
+        ):
+            if _checksum(*row) != checksum:
+                raise FaultError(f"row {row[0]} of the outbox is not what was written")
+            rows.append(Row(*row))
+        return rows
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _checksum(*row: Any) -> int:
+    """Of plain values; a body is too large to be printed."""
+    *rest, last = row
+    named = repr(rest).encode()
+    return crc32(last, crc32(named)) if isinstance(last, bytes) else crc32(f"{last}".encode(), crc32(named))

@@ -1,0 +1,196 @@
+"""Writes a store, one transaction for each cut, in a thread of its own: no frame waits for a disk. What it has not
+written yet is a few cuts at most; then the graph waits.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+
+from pipeline._store_file import FaultError, StoreError, blamed
+from pipeline._store_outbox import Outbox, Taken
+from pipeline._store_states import Sealing, States
+from pipeline.events import Envelopes, Published
+from pipeline.publish._drain import Drain
+from pipeline.publish._positions import PositionLines
+
+BEHIND = 4  # batches that may wait
+POLL_S, TAKEN_S = (
+    0.1,
+    0.5,
+)  # between looks for a failure; before what publishers have taken is noted without a cut
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Whose states and events a store holds; another one's are not mixed with them."""
+
+    site: str
+    graph: str  # a hash
+    source: str  # a hash of the recordings, or "live"
+    epoch: str  # what makes the ids of its events
+
+
+class At(msgspec.Struct, frozen=True):
+    """Where the last cut is, and how long the files were that hold what is no event."""
+
+    at_ns: int = 0
+    sources_ns: dict[str, int] = {}
+    lengths: dict[str, int] = {}
+    has_ended: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one transaction writes."""
+
+    events: Sequence[Published] = ()
+    states: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    facts: Sequence[Origin | At] = ()
+
+
+@dataclass
+class Base:
+    """An open store and what reads and writes its parts."""
+
+    path: Path
+    db: sqlite3.Connection
+    sealing: Sealing
+
+    def __post_init__(self) -> None:
+        self.states, self.outbox = States(self.db, self.sealing), Outbox(self.db)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is done inside, or nothing. Raises StoreError where the disk does not take it."""
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            yield
+            self.sealing.keep()
+            self.db.execute("COMMIT")
+        except BaseException as error:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise blamed(self.path, error) if isinstance(error, sqlite3.Error) else error from error
+
+    def note(self, fact: Origin | At) -> None:
+        name, value = type(fact).__name__, msgspec.msgpack.encode(fact)
+        self.db.execute(
+            "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (name, value, _checksum(name, value))
+        )
+
+    def facts(self) -> tuple[Origin, At] | None:
+        """What was noted last, or nothing in a store that has just been made. Raises FaultError."""
+        rows = self.db.execute("SELECT name, value, checksum FROM facts").fetchall()
+        if not rows:
+            return None
+        if any(_checksum(name, value) != checksum for name, value, checksum in rows):
+            raise FaultError("a fact is not what was written")
+        values = {name: value for name, value, _ in rows}
+        return (
+            msgspec.msgpack.decode(values[Origin.__name__], type=Origin),
+            msgspec.msgpack.decode(values[At.__name__], type=At),
+        )
+
+
+class Writer:
+    """The only one who writes a store while a run lasts; other programs add rows to `commands` alone."""
+
+    def __init__(
+        self,
+        base: Base,
+        envelopes: Envelopes,
+        drains: Sequence[Drain],
+        positions: PositionLines | None,
+        most: int,
+    ) -> None:
+        self.failures: list[Exception] = []
+        self._base, self._envelopes, self._drains, self._positions = base, envelopes, drains, positions
+        self._most = most  # events that may wait for a publisher
+        self._families = frozenset[str]().union(*(drain.families for drain in drains))
+        self._taken: dict[str, Taken] = {}
+        self._lock = threading.Lock()  # of the line above
+        self._batches: queue.Queue[Batch | None] = queue.Queue(BEHIND)
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, batch: Batch | None) -> None:
+        """As soon as there is room; raises what the writer has failed with."""
+        while True:
+            for failure in self.failures:
+                raise failure
+            try:
+                return self._batches.put(batch, timeout=POLL_S)
+            except queue.Full:
+                continue
+
+    def acknowledge(self, name: str, taken: Taken) -> None:
+        """A publisher has come so far; any thread may say so."""
+        with self._lock:
+            self._taken[name] = taken
+
+    def commit(self, batch: Batch) -> None:
+        """One transaction; what it publishes is told to the drains when it is over."""
+        base = self._base
+        with self._lock:
+            taken, self._taken = self._taken, {}
+        if self._positions:
+            self._positions.sync()
+        with base.transaction():
+            base.outbox.add(batch.events, self._envelopes, self._families)
+            base.states.write(batch.states)
+            for fact in batch.facts:
+                base.note(fact)
+            base.outbox.note(taken)
+        for drain in self._drains:
+            drain.tell(base.outbox.last)
+
+    def stop(self, within_s: float) -> bool:
+        """Write what waits, and end; whether it has."""
+        if self._thread.is_alive():
+            with suppress(Exception):  # it is among the failures
+                self.put(None)
+            self._thread.join(within_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        try:
+            while True:
+                try:
+                    batch = self._batches.get(timeout=TAKEN_S)
+                except queue.Empty:
+                    batch = Batch()
+                    if not self._taken:
+                        continue
+                if batch is None:
+                    return
+                self._wait_for_room()
+                self.commit(batch)
+        except Exception as error:
+            self.failures.append(error)
+
+    def _wait_for_room(self) -> None:
+        """A publisher that is slow holds the graph back; one that is away stops it when too much waits for it."""
+        for drain in self._drains:
+            while self._base.outbox.last - drain.number > self._most and not drain.failures:
+                if drain.away:
+                    raise StoreError(
+                        f"{self._base.path}: {self._base.outbox.last - drain.number} events wait for publisher "
+                        f"{drain.name!r}, which takes none ({drain.away}); bring it back and run again, nothing is "
+                        "lost, or raise store.max_waiting"
+                    )
+                time.sleep(POLL_S)
+
+
+def _checksum(name: str, value: bytes) -> int:
+    return crc32(value, crc32(name.encode()))

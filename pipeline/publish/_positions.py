@@ -1,0 +1,62 @@
+"""Writes every person of every frame as JSON lines. At full rate, so they are no events and pass through no outbox:
+how long the file is belongs to the cut instead.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.messages import Positions
+from pipeline.publish.log import Lines
+
+BUFFERED = 64  # lines
+
+
+class PositionLines:
+    """`positions.jsonl` of one run."""
+
+    def __init__(self, path: Path, size: int | None) -> None:
+        self._file, self._held = Lines(path), list[bytes]()
+        self._file.resume(size)
+
+    def write(self, rows: Positions) -> None:
+        self._held.append(_line(rows))
+        if len(self._held) >= BUFFERED:
+            self.flush()
+
+    def flush(self) -> int:
+        """Hand everything to the system; gives the length of the file."""
+        held, self._held = self._held, []
+        self._file.write(held)
+        return self._file.size
+
+    def sync(self) -> None:
+        self._file.sync()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _line(rows: Positions) -> bytes:
+    return msgspec.json.encode(
+        {
+            "camera_id": rows.camera_id,
+            "frame_index": rows.frame_index,
+            "captured_ns": rows.captured_ns,
+            "floor_frame": rows.floor_frame,
+            "tracklet_ids": rows.tracklet_ids,
+            "boxes_px": _rounded(rows.boxes, 2),
+            "floor_m": _rounded(rows.floor_m, 4),
+            "scores": _rounded(rows.scores, 4),
+        }
+    )
+
+
+def _rounded(values: NDArray[Any], digits: int) -> Any:
+    """In double precision, in which JSON numbers are read: a rounded single has a tail of digits in it."""
+    return values.astype(np.float64).round(digits).tolist()
