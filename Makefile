@@ -5,15 +5,15 @@ BIN := $(VENV)/bin
 # compiled now, not when it is first imported, nor each time where Python may not write
 UV := $(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python -c constraints.txt
 
-.PHONY: help run test lint format judges clean
+.PHONY: help run test lint format judges kafka kafka-stop clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 run: $(VENV)/.core ## the main job on simulated people: identities, scores and a picture
 	$(BIN)/python run.py --graph configs/topview_rgbd.yaml --simulate
 
-test: $(VENV)/.dev judges lint ## lint, types and all tests
+test: $(VENV)/.dev judges .kafka/.done lint ## lint, types and all tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
@@ -27,8 +27,14 @@ format: $(VENV)/.dev ## put the code into the common form
 
 judges: .venv-judges/.done .venv-judges-detectors/.done .venv-judges-yolo/.done .venv-judges-reid/.done
 
-clean: ## remove what make made
-	rm -rf $(VENV) .venv-judges .venv-judges-detectors .venv-judges-yolo .venv-judges-reid var
+kafka: .kafka/.done ## a Kafka broker on localhost:9092, to try things out; needs Java and Maven
+	$(PYTHON) tests/broker.py start
+
+kafka-stop: ## end it
+	$(PYTHON) tests/broker.py stop
+
+clean: kafka-stop ## remove what make made
+	rm -rf .kafka $(VENV) .venv-judges .venv-judges-detectors .venv-judges-yolo .venv-judges-reid var
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
@@ -39,7 +45,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/uv
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(UV) -r pyproject.toml --extra realsense --extra openvino --extra onnxruntime --extra tensorrt-rtx --extra torch --extra quantize --extra dev
+	$(UV) -r pyproject.toml --extra confluent --extra realsense --extra openvino --extra onnxruntime --extra tensorrt-rtx --extra torch --extra quantize --extra dev
 	touch $@
 
 .venv-judges/.done: tests/judges/requirements.txt | $(BIN)/uv
@@ -51,4 +57,9 @@ $(VENV)/.dev: $(VENV)/.core
 .venv-judges-%/.done: tests/judges/%.txt | $(BIN)/uv
 	$(BIN)/uv venv -q --clear -p $(BIN)/python .venv-judges-$*
 	$(BIN)/uv pip install -q --no-deps -p .venv-judges-$*/bin/python -r $<
+	touch $@
+
+.kafka/.done: tests/broker.pom.xml
+	rm -rf .kafka
+	mvn -B -q -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka
 	touch $@

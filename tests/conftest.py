@@ -1,4 +1,6 @@
-"""What every test may use: the folder of recordings, and the rule that CI skips nothing unlisted."""
+"""What every test may use: the folder of recordings, a small disk, a Kafka broker; and the rule that CI skips nothing
+unlisted.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from broker import Broker
+from secured_broker import secured
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -50,6 +54,17 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield make
     for disk in made:
         subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A running Kafka for all tests: take topics of your own, by a site of your own. `broker.servers` is plain,
+    `broker.at("SECURE")` wants TLS and a password (`secured_broker`).
+    """
+    running = secured(tmp_path_factory.mktemp("kafka"))
+    running.start()
+    yield running
+    running.stop()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
