@@ -86,6 +86,8 @@ class Kafka(Publisher):
         """How many from the front all replicas have. After Unreachable the library goes on trying: what was handed over
         is not handed over again.
         """
+        if self._closed:
+            raise Unreachable("it is closed")
         try:
             if self._producer is None:
                 self._connect()
