@@ -53,10 +53,11 @@ def _row(node: Node, graph: Graph) -> tuple[str, str, str, str]:
 
 
 def _what(node: Node) -> str:
-    """The file of a stage, and those of its engines."""
+    """The file of a stage, those of its engines, and whether it runs in a process of its own."""
     used = [type(engine).__module__.removeprefix("engines.") for engine in engines(node.stage).values()]
     used = [name for name in used if "." not in name]
     name = type(node.stage).__module__.removeprefix("stages.").replace(".", "/")
+    used += ["isolated"] if isinstance(node.stage, Source) and node.stage.is_isolated else []
     return f"{name} ({', '.join(used)})" if used else name
 
 

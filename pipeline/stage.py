@@ -7,7 +7,7 @@ settings, the annotations of `process` are its ports, and its file name is its n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
@@ -58,11 +58,42 @@ class _Part(ABC):  # noqa: B024
 class Source(_Part, Generic[Out]):
     """One camera: makes messages from the outside world. The graph sets `camera_id` and `site`; the other
     fields are settings. A source that is `live` cannot be asked to wait, so the runtime admits its frames.
+    An `isolated` one runs in a process of its own, which is killed when it says nothing for `silent_s`.
     """
 
     live: ClassVar[bool] = False
     camera_id: str = ""
     site: Site = field(default_factory=lambda: Site(""))
+    isolated: bool | None = field(default=None, kw_only=True)  # or where it may hang or crash
+    silent_s: float = field(default=5.0, kw_only=True)
+    # called by a source that waits for long: it is alive, though it has nothing to give
+    pulse: Callable[[], None] = field(default_factory=lambda: _nothing, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.silent_s <= 0:
+            raise ValueError(f"silent_s must be above 0, got {self.silent_s}")
+
+    @property
+    def may_hang(self) -> bool:
+        """Whether it reads by code of others that may hang, or crash, and its process with it."""
+        return False
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether it runs in a process of its own."""
+        return self.may_hang if self.isolated is None else self.isolated
+
+    @property
+    def frame_bytes(self) -> int:
+        """How large the pictures of a frame can be together, once it is open; 0 if only the first one tells."""
+        return 0
+
+    def reserved(self) -> tuple[str, ...]:
+        """What the other sources of this process have a right to, by names of their own."""
+        return ()
+
+    def reserve(self, names: Sequence[str]) -> None:
+        """Leave these to others: sources of another process."""
 
     @property
     def place(self) -> SiteCamera:
@@ -114,6 +145,10 @@ class Stage(_Part, Generic[In, Out]):
         """Carry on from a snapshot; nobody else holds it."""
         for name, changes in snapshot.items():
             getattr(self, name).apply(changes)
+
+
+def _nothing() -> None:
+    """What a pulse does that nobody waits for."""
 
 
 def engines(part: _Part) -> dict[str, Any]:

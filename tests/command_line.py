@@ -19,7 +19,8 @@ def command(*given, before=(), script=RUN):
 
 
 def environment(**more):
-    return {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "COLUMNS": "120", **more}
+    paths = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "plugged")]
+    return {**os.environ, "PYTHONPATH": ":".join(paths), "COLUMNS": "120", **more}
 
 
 def sightline(*given, before=(), script=RUN, cwd=None, **more):

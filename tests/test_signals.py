@@ -141,7 +141,7 @@ def device(recordings):
 def test_a_live_run_that_is_asked_to_stop_ends_well(begin, device, tmp_path):
     graph = write_graph(tmp_path, cameras=["flat"], changes=[("serial: auto", "serial: auto, fps: 6")])
     out = tmp_path / "run"
-    run = begin("--graph", graph, "--out", out, script=WITH_MORE, DEVICES=device)
+    run = begin("--graph", graph, "--out", out, DEVICES=device)
     wait_for("source_up", run, out / "system.jsonl")
     run.send_signal(signal.SIGINT)
     said, warned = run.communicate(timeout=30)

@@ -1,6 +1,4 @@
-"""The command line in a process that has more than a user's: the stages in the folder $STAGES, and the recordings
-$DEVICES, plugged in as cameras. Run it as run.py.
-"""
+"""The command line with the stages in the folder $STAGES beside its own. Run it as run.py."""
 
 import os
 import runpy
@@ -11,10 +9,5 @@ import stages
 RUN = Path(__file__).parents[1] / "run.py"
 
 if __name__ == "__main__":
-    stages.__path__.append(os.environ.get("STAGES", ""))
-    plugged = []
-    for path in filter(None, os.environ.get("DEVICES", "").split(":")):
-        from stages.source._devices import DEVICES
-
-        plugged.append(DEVICES.context().load_device(path))
+    stages.__path__.append(os.environ["STAGES"])
     runpy.run_path(str(RUN), run_name="__main__")

@@ -1,6 +1,4 @@
-"""What goes between a process that has cameras of its own and the one that brings them together: over a pair of
-sockets, as bytes, never pickled.
-"""
+"""What goes between two processes of a run over a pair of sockets: as bytes, never pickled."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ import logging
 import select
 import socket
 import struct
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from pipeline.wire import decode, encode
 
 STEPS_AT_ONCE, HELD_S = 32, 0.05  # of steps that wait to be sent together
 HEAD = struct.Struct("<I")
+AT_ONCE = 1 << 16  # bytes that are read
 GO, FINISH = b"G", b"F"  # to the process that has the cameras
 
 
@@ -29,6 +29,7 @@ class Sender:
         self._end = end
         self._held: list[Any] = []
         self._since_s = 0.0
+        self._lock = threading.Lock()  # what is logged may come from any thread
 
     def step(self, place: Place, given: Sequence[tuple[int, Step]]) -> None:
         """What all edges give at one place; an edge that is not named gives nothing there."""
@@ -41,16 +42,21 @@ class Sender:
             self.say("steps", self._held)
             self._held = []
 
-    def say(self, kind: str, said: Any) -> None:
+    def say(self, kind: str, said: Any, fd: int | None = None) -> None:
+        """Send it, and a file with it if there is one."""
         data = encode((kind, said))
-        self._end.sendall(HEAD.pack(len(data)) + data)
+        with self._lock:
+            if fd is not None:  # with the first byte of what it belongs to
+                socket.send_fds(self._end, [HEAD.pack(len(data))[:1]], [fd])
+            self._end.sendall(HEAD.pack(len(data))[fd is not None :] + data)
 
 
 class Receiver:
     """The other end. Raises EOFError where the process is gone."""
 
     def __init__(self, end: socket.socket) -> None:
-        self._end = end
+        self.fds: list[int] = []  # of files that came and have not been taken
+        self._end, self._come = end, bytearray()
 
     def tell(self, word: bytes) -> None:
         try:
@@ -59,25 +65,35 @@ class Receiver:
             raise EOFError from None
 
     def hear(self, timeout_s: float) -> tuple[str, Any] | None:
-        """The next that is said, or None if nothing is for so long."""
-        if not select.select([self._end], [], [], timeout_s)[0]:
-            return None
-        (length,) = HEAD.unpack(self._read(HEAD.size))
-        kind, said = decode(bytes(self._read(length)))
+        """The next that is said, or None if nothing whole is for so long; what came of it is kept."""
+        until_s = time.monotonic() + timeout_s
+        while (data := self._whole()) is None:
+            left_s = max(0.0, until_s - time.monotonic())
+            if not select.select([self._end], [], [], left_s)[0]:
+                return None
+            self._read()
+        kind, said = decode(data)
         return kind, said
 
-    def _read(self, length: int) -> bytearray:
-        data = bytearray(length)
-        view = memoryview(data)
-        while len(view):
-            try:
-                count = self._end.recv_into(view)
-            except OSError:
-                count = 0
-            if not count:
-                raise EOFError
-            view = view[count:]
+    def _whole(self) -> bytes | None:
+        if len(self._come) < HEAD.size:
+            return None
+        (length,) = HEAD.unpack_from(self._come)
+        if len(self._come) < HEAD.size + length:
+            return None
+        data = bytes(self._come[HEAD.size : HEAD.size + length])
+        del self._come[: HEAD.size + length]
         return data
+
+    def _read(self) -> None:
+        try:
+            data, fds, _, _ = socket.recv_fds(self._end, AT_ONCE, 1)
+        except OSError:
+            raise EOFError from None
+        if not data:
+            raise EOFError
+        self._come += data
+        self.fds += fds
 
 
 class LogSender(logging.Handler):

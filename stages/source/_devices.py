@@ -1,7 +1,10 @@
-"""Which RealSense device belongs to which camera of this process: one context of the SDK, shared by all of them."""
+"""Which RealSense device belongs to which camera of this host: one context of the SDK for all of a process, and for
+each device a lock that no other process can have, and that goes with the process.
+"""
 
 from __future__ import annotations
 
+import socket
 import threading
 import weakref
 from typing import Any
@@ -28,6 +31,7 @@ class Devices:
         self._context: Any = None
         self._claims: weakref.WeakSet[Claim] = weakref.WeakSet()
         self._holders: dict[str, str] = {}  # camera by serial number
+        self._locks: dict[str, socket.socket] = {}  # of those
         self._changes = 0
 
     def context(self) -> Any:
@@ -50,6 +54,11 @@ class Devices:
             self._claims.add(claim)
         return claim
 
+    def wanted_by_others(self, wanted: str) -> tuple[str, ...]:
+        """The serial numbers that are named by anybody who does not want this one."""
+        named = {claim.wanted for claim in self._claims}
+        return tuple(sorted(named - {wanted, AUTO}))
+
     def connected(self) -> dict[str, Any]:
         """The devices that are there, by serial number, in its order."""
         number = sdk().camera_info.serial_number
@@ -70,6 +79,8 @@ class Devices:
             if self._holders.get(serial, camera_id) != camera_id:
                 text = f"device {serial} is camera {self._holders[serial]!r} already"
                 raise InputError(f"{where}: {text}; give each camera a device of its own")
+            if serial not in self._locks:
+                self._locks[serial] = _locked(serial, where)
             self._holders[serial] = camera_id
             claim.serial = serial
             return here[serial]
@@ -79,11 +90,12 @@ class Devices:
         with self._lock:
             if self._holders.get(claim.serial) == camera_id:
                 del self._holders[claim.serial]
+                self._locks.pop(claim.serial).close()
 
     def _only_free(self, serials: list[str], camera_id: str) -> str:
         where = f"cameras.{camera_id}.serial"
         taken = {*self._holders, *(claim.wanted for claim in self._claims)}
-        free = [serial for serial in serials if serial not in taken]
+        free = [serial for serial in serials if serial not in taken and not _is_elsewhere(serial)]
         if not free:
             text = f"looked for any RealSense device that no other camera has, {_these(serials)}"
             raise NoCameraError(f"{where}: {text}; connect one")
@@ -101,3 +113,24 @@ DEVICES = Devices()
 
 def _these(serials: list[str]) -> str:
     return f"there is {', '.join(serials)}" if serials else "none is there"
+
+
+def _locked(serial: str, where: str) -> socket.socket:
+    """A name that only one process of this host can have, and that no file keeps when it dies."""
+    lock = socket.socket(socket.AF_UNIX)
+    try:
+        lock.bind(f"\0sightline/realsense/{serial}")
+    except OSError as error:
+        lock.close()
+        text = f"device {serial} is used by another camera, or by another run on this machine"
+        raise InputError(f"{where}: {text}; give each camera a device of its own") from error
+    return lock
+
+
+def _is_elsewhere(serial: str) -> bool:
+    """Whether another process has it."""
+    try:
+        _locked(serial, "").close()
+    except InputError:
+        return True
+    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Literal
 
 from pipeline.messages import SystemEvent
@@ -21,12 +21,17 @@ Ending = tuple[Literal["source_down", "source_stalled"], str]
 
 
 class Session:
-    """One device at work; once it has run, `ending` says why it no longer does, `was_up` if it ever gave a frame."""
+    """One device at work; once it has run, `ending` says why it no longer does, `was_up` if it ever gave a frame.
+    `pulse` is called as long as it answers.
+    """
 
-    def __init__(self, camera: Camera, serial: str, stall_s: float, feed: Feed) -> None:
+    def __init__(
+        self, camera: Camera, serial: str, stall_s: float, feed: Feed, pulse: Callable[[], None]
+    ) -> None:
         self.was_up = False
         self.ending: SystemEvent
         self._camera, self._serial, self._stall_s, self._feed = camera, serial, stall_s, feed
+        self._pulse = pulse
         self._moments, self._said_unpaired = Moments(camera.rates_hz), 0
 
     def run(self, closing: threading.Event) -> Iterator[Given]:
@@ -45,6 +50,7 @@ class Session:
         try:
             self._camera.start(grace_s=max(0.0, STARTING_S - self._stall_s))
             while not closing.is_set():
+                self._pulse()
                 shot = self._camera.wait(WAIT_S)
                 if shot is not None:
                     for moment in self._moments.add(shot):

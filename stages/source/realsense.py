@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -19,6 +20,8 @@ from stages.source._timeline import Timeline
 
 log = logging.getLogger(__name__)
 DELAYS_S = (0.5, 30.0)  # before the first and the last of the attempts to start it again, doubled between
+BYTES = {"depth": 2, "color": 3, "infrared": 2}  # of a pixel, at most
+PULSE_S = 0.5  # between signs of life while it waits
 
 
 @dataclass
@@ -40,10 +43,12 @@ class RealSense(Source[Frame | SystemEvent | Reset]):
     align: Literal["none", "depth"] = "none"
     stall_s: float = 2.0
     _claim: Claim = field(init=False, repr=False, compare=False)
+    _others: list[Claim] = field(default_factory=list, init=False, repr=False, compare=False)
     _camera: Camera | None = field(default=None, init=False, repr=False, compare=False)
     _closing: threading.Event = field(default_factory=threading.Event, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("width", "height", "fps", "stall_s"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -59,6 +64,22 @@ class RealSense(Source[Frame | SystemEvent | Reset]):
                 f"filters.threshold: min_m must be below max_m, got {limits.min_m} and {limits.max_m}"
             )
         self._claim = DEVICES.claim(self.serial)
+
+    @property
+    def may_hang(self) -> bool:
+        """The SDK, its USB stack and a device may."""
+        return True
+
+    @property
+    def frame_bytes(self) -> int:
+        return sum(BYTES[stream] for stream in self.streams) * self.width * self.height
+
+    def reserved(self) -> tuple[str, ...]:
+        """The serial numbers that other cameras name."""
+        return DEVICES.wanted_by_others(self.serial)
+
+    def reserve(self, names: Sequence[str]) -> None:
+        self._others = [DEVICES.claim(serial) for serial in names]
 
     def open(self) -> None:
         super().open()
@@ -82,7 +103,7 @@ class RealSense(Source[Frame | SystemEvent | Reset]):
         feed = Feed(self.camera_id, self.mount, Timeline(self.place.clock_offset_ms, from_ns - 1))
         is_first, delay_s = True, DELAYS_S[0]
         while not self._closing.is_set():
-            session = Session(self._opened, self._claim.serial, self.stall_s, feed)
+            session = Session(self._opened, self._claim.serial, self.stall_s, feed, self.pulse)
             yield from session.run(self._closing)
             if session.was_up or is_first:
                 yield session.ending
@@ -118,7 +139,7 @@ class RealSense(Source[Frame | SystemEvent | Reset]):
 
     def _bring_back(self, delay_s: float) -> float:
         """Wait, and try to get the device, until it is there or the source closes; gives the next delay."""
-        while not self._closing.wait(delay_s):
+        while not self._waited(delay_s):
             delay_s = min(2 * delay_s, DELAYS_S[1])
             try:
                 self._camera = self._taken()
@@ -128,3 +149,10 @@ class RealSense(Source[Frame | SystemEvent | Reset]):
                     "camera %s: not back yet, next attempt in %g s: %s", self.camera_id, delay_s, error
                 )
         return delay_s
+
+    def _waited(self, delay_s: float) -> bool:
+        """Wait so long, and say that this is alive; whether the source closed meanwhile."""
+        until_s = time.monotonic() + delay_s
+        while (left_s := until_s - time.monotonic()) > 0 and not self._closing.wait(min(left_s, PULSE_S)):
+            self.pulse()
+        return self._closing.is_set()

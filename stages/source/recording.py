@@ -35,10 +35,16 @@ class Recording(Source[Given]):
     _calibration: Calibration = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.depth_scale_m is not None and not 0.0 < self.depth_scale_m < 1.0:
             raise ValueError(
                 f"depth_scale_m must lie between 0 and 1 (0.001: millimetres), got {self.depth_scale_m}"
             )
+
+    @property
+    def may_hang(self) -> bool:
+        """The SDK may; what we read ourselves never has."""
+        return self.reader == "sdk"
 
     def open(self) -> None:
         """Raises InputError for a file of which not one frame can be read."""

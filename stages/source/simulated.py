@@ -47,6 +47,7 @@ class Simulated(Source[Frame]):
     _sight: Sight | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.people <= MOST_PEOPLE:
             raise ValueError(f"people must be from 0 to {MOST_PEOPLE}, got {self.people}")
         for name in ("seconds", "fps"):

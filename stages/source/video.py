@@ -39,6 +39,16 @@ class Video(Source[Frame | SystemEvent]):
     _view: View = field(init=False, repr=False)
     _first_pts: int = field(default=0, init=False, repr=False)
 
+    @property
+    def may_hang(self) -> bool:
+        """Decoders are many, old, and written in C."""
+        return True
+
+    @property
+    def frame_bytes(self) -> int:
+        lens = self._view.intrinsics
+        return 3 * lens.width_px * lens.height_px
+
     def open(self) -> None:
         """Raises InputError for a file of which not one picture can be read."""
         super().open()

@@ -28,6 +28,15 @@ def test_text_has_a_line_for_each_node_in_running_order(graph):
     assert detect.endswith("Frame -> Detections")
 
 
+def test_text_says_which_cameras_run_in_processes_of_their_own(tmp_path):
+    shared = MAIN.read_text().replace("serial: auto", "serial: auto, isolated: false", 1)
+    (tmp_path / "sites").symlink_to(MAIN.parent / "sites")
+    (tmp_path / "graph.yaml").write_text(shared)
+    lines = as_text(GraphFile.read(tmp_path / "graph.yaml").graph()).splitlines()
+    cameras = [line for line in lines if "source/realsense" in line]
+    assert ["source/realsense (isolated)" in line for line in cameras] == [False, True, True, True]
+
+
 def test_svg_shows_every_node_and_every_edge(graph):
     root = ElementTree.fromstring(as_svg(graph))
     text = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]

@@ -1,6 +1,10 @@
 """Which device a camera gets: recordings plugged into the SDK's own context are opened as cameras are."""
 
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from stages.source._sdk import Playback
 from stages.source.realsense import RealSense
 
 pytest_plugins = ["live_sources"]
+ROOT = Path(__file__).parents[3]
 BAG = "realsense_bag/single_depth_color_640x480.bag"
 
 
@@ -110,3 +115,41 @@ def test_two_cameras_of_one_process_stream_at_once(source, tmp_path, long_file):
             thread.join()
     assert [len(frames(some)) for some in found] == [10, 10]
     assert [frames(some)[0].camera_id for some in found] == ["1001", "1002"]
+
+
+@pytest.fixture
+def taken_elsewhere():
+    """Another process that has device 1001 for a camera of its own."""
+    code = (
+        "import sys; from stages.source import _devices as devices\n"
+        "lock = devices._locked('1001', ''); print('taken', flush=True); sys.stdin.read()\n"
+    )
+    command, pipe = [sys.executable, "-c", code], subprocess.PIPE
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, text=True) as process:
+        assert process.stdout.readline() == "taken\n"
+        yield process
+        process.kill()
+
+
+def test_a_device_that_another_process_has_is_refused_until_that_is_gone(source, long_file, taken_elsewhere):
+    with plugged(long_file):
+        with pytest.raises(InputError, match="device 1001 is used by another camera, or by another run"):
+            source(serial="1001").open()
+        with pytest.raises(NoCameraError, match="looked for any RealSense device that no other camera has"):
+            source().open()
+        taken_elsewhere.kill()
+        taken_elsewhere.wait()
+        source(serial="1001").open()
+
+
+def test_what_other_cameras_name_is_left_to_them_by_a_camera_in_a_process_of_its_own(
+    source, recordings, long_file
+):
+    named, alone = source(camera_id="other", serial="1001"), source()
+    assert alone.reserved() == ("1001",)
+    assert named.reserved() == ()
+    with plugged(recordings / BAG, long_file):
+        alone.reserve(["728612070259"])
+        with pytest.raises(NoCameraError):
+            alone.open()
