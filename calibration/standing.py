@@ -6,6 +6,7 @@ People come and go; what is there more often than not is furniture. Knows no peo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,24 @@ class Standing:
         """
         early = np.where(self.bare, np.float32(0.0), np.float32(np.nan))
         return np.where(self.looks >= FIRST_LOOKS, self.heights_m, early)
+
+    def packed(self) -> tuple[Any, ...]:
+        """All that `unpacked` needs, as plain values and small arrays: most of the map is in no camera's view."""
+        rows, columns = np.nonzero(self.looks)
+        first = (int(rows.min()), int(columns.min())) if len(rows) else (0, 0)
+        last = (int(rows.max()) + 1, int(columns.max()) + 1) if len(rows) else (0, 0)
+        part = slice(first[0], last[0]), slice(first[1], last[1])
+        return self.corner_m, first, self.heights_m[part], self.looks[part], self.bare[part]
+
+    @classmethod
+    def unpacked(
+        cls, corner_m: NDArray[np.float64], first: tuple[int, int], *parts: NDArray[Any]
+    ) -> Standing:
+        """The map of which these parts have been seen."""
+        whole = [np.zeros((SIDE_CELLS, SIDE_CELLS), part.dtype) for part in parts]
+        for array, part in zip(whole, parts, strict=True):
+            array[first[0] : first[0] + len(part), first[1] : first[1] + part.shape[1]] = part
+        return cls(corner_m, *whole)
 
     def after(self, points_m: NDArray[np.float64]) -> Standing:
         """After one more look: points (n, 3) on the floor and above it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ def crops_of(
     """A crop of each wanted row. Where colour is not on depth's pixels, it is looked up for each of them."""
     frame = tracks.frame
     qualities, boxes = qualities_of(tracks), _inside(tracks.boxes, frame)
+    view = replace(frame.view, standing=None)  # a map of the whole floor says nothing of one person
     made = []
     for row in wanted:
         left, top, right, bottom = boxes[row]
@@ -29,7 +32,7 @@ def crops_of(
             Crop(
                 captured_ns=frame.captured_ns,
                 box=boxes[row],
-                view=frame.view,
+                view=view,
                 depth_scale_m=frame.depth_scale_m,
                 color=None if color is None else _color(frame, color, cut, boxes[row]),
                 depth=cut,

@@ -12,6 +12,7 @@ import numpy as np
 from calibration.camera import View, pose_from_plane
 from calibration.floor import SAMPLES, FloorPlane, Samples, find_floor, found_again, points_of, samples_of
 from calibration.standing import Standing, nothing_around
+from pipeline.keyed import Keyed
 from pipeline.messages import Frame, SystemEvent, decoded
 from pipeline.stage import Memory, Stage
 
@@ -32,8 +33,9 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
     memory: ClassVar[Memory] = Memory.CAMERA
     max_tilt_deg: float = 50.0
     again_s: float = 5.0  # how often it makes sure that the floor is where it was
-    _pictures: list[Samples] = field(default_factory=list, init=False)
+    _pictures: Keyed[Samples] = field(default_factory=Keyed, init=False)  # by time
     _looked_ns: int = field(default=-(10**18), init=False)
+    _written_ns: int = field(default=-(10**18), init=False)  # all that was known then is in a snapshot
     _fitted_ns: int = field(default=-(10**18), init=False)
     _plane: FloorPlane | None = field(default=None, init=False)
     _standing: Standing | None = field(default=None, init=False)
@@ -57,25 +59,30 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
         yield frame if self._plane is None else replace(frame, view=self._placed(frame.view, self._plane))
 
     def snapshot(self) -> dict[str, Any]:
-        plane = self._plane
+        if self._looked_ns == self._written_ns:
+            return {}
+        self._written_ns, plane = self._looked_ns, self._plane
         return {
-            "pictures": self._pictures,
+            "pictures": self._pictures.changes(),
             "times_ns": (self._looked_ns, self._fitted_ns),
             "plane": None if plane is None else [getattr(plane, f.name) for f in fields(plane)],
-            "standing": self._standing,
+            "standing": None if self._standing is None else self._standing.packed(),
             "lost": self._is_lost,
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        self._pictures = list(snapshot["pictures"])
+        self._pictures.apply(snapshot["pictures"])
         self._looked_ns, self._fitted_ns = snapshot["times_ns"]
         self._plane = FloorPlane(*snapshot["plane"]) if snapshot["plane"] else None
-        self._standing, self._is_lost = snapshot["standing"], snapshot["lost"]
+        self._standing = Standing.unpacked(*snapshot["standing"]) if snapshot["standing"] else None
+        self._is_lost, self._written_ns = snapshot["lost"], self._looked_ns
 
     def _look(self, frame: Frame, picture: Samples) -> Iterator[SystemEvent]:
         settled = self._plane is not None and len(self._pictures) == POOLED
         if not settled or frame.captured_ns - self._fitted_ns >= self.again_s * 1e9:
-            self._pictures = [*self._pictures, picture][-POOLED:]
+            self._pictures.put(frame.captured_ns, picture)
+            for oldest, _ in list(self._pictures.items())[:-POOLED]:
+                self._pictures.delete(oldest)
             if self._plane is None or len(self._pictures) == POOLED:  # a fit costs more than all else here
                 self._fitted_ns = frame.captured_ns
                 yield from self._fit(frame, settled)
@@ -91,7 +98,7 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
             if again is not None and not _moved(self._plane, again):
                 return
         try:
-            plane = find_floor(self._pictures, self.max_tilt_deg)
+            plane = find_floor(self._pictures.values(), self.max_tilt_deg)
         except ValueError as error:
             yield from self._missed(frame, error)
             return
@@ -112,7 +119,7 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
         if len(self._pictures) < POOLED:
             return False
         try:
-            some, others = (find_floor(self._pictures[i::2], self.max_tilt_deg) for i in (0, 1))
+            some, others = (find_floor(self._pictures.values()[i::2], self.max_tilt_deg) for i in (0, 1))
         except ValueError:
             return False
         return not _moved(some, others, AGREE)

@@ -52,9 +52,8 @@ class Collect(Stage[Tracks, Given]):
     event_every_s: float = 2.0
     other_height_m: float = 0.07  # who is so much taller or smaller, having met somebody, is somebody else
     color: bool = True  # false: depth alone, colour is never looked at
-    _open: Keyed[Tracklet] = field(
-        default_factory=Keyed, init=False
-    )  # by track; with the crop to be given next
+    _open: Keyed[Tracklet] = field(default_factory=Keyed, init=False)  # by track
+    _crop: Keyed[Crop] = field(default_factory=Keyed, init=False)  # by tracklet, the one to be given next
     _given: Keyed[tuple[int, int, int]] = field(default_factory=Keyed, init=False)  # see _Given
     _seen: Keyed[tuple[int, int]] = field(
         default_factory=Keyed, init=False
@@ -87,8 +86,8 @@ class Collect(Stage[Tracks, Given]):
                 yield from self._follows(id, known, begun)
                 known = begun
             tracklet = _seen(tracks, row, 1.0 - float(hidden[row]), known or self._begun(tracks, row))
-            tracklet = replace(tracklet, crops=_better(tracklet.crops, crops.get(id)))
             self._open.put(id, tracklet)
+            self._keep(tracklet, crops.get(id))
             count, first = self._seen.get(id) or (0, tracks.frame.index)
             self._seen.put(id, (count + 1, first))
             yield from self._due(id, tracklet) if self._given.get(id) else self._opened(id, tracklet)
@@ -149,6 +148,18 @@ class Collect(Stage[Tracks, Given]):
         crops = crops_of(tracks, color, depth, np.array(wanted), infrared)
         return {ids[row]: crop for row, crop in zip(wanted, crops, strict=True)}
 
+    def _keep(self, tracklet: Tracklet, crop: Crop | None) -> None:
+        """The better one of two crops."""
+        kept = self._crop.get(tracklet.tracklet_id)
+        if crop is not None and (kept is None or crop.quality > kept.quality):
+            self._crop.put(tracklet.tracklet_id, crop)
+
+    def _with_crop(self, tracklet: Tracklet) -> Tracklet:
+        """The tracklet as it is given, with the crop that was kept."""
+        crop = self._crop.get(tracklet.tracklet_id)
+        self._crop.delete(tracklet.tracklet_id)
+        return tracklet if crop is None else replace(tracklet, crops=(crop,))
+
     def _opened(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
         """Opens it, if it has been seen for long enough."""
         seen_s = (tracklet.seen_ns - tracklet.opened_ns) / 1e9
@@ -158,7 +169,7 @@ class Collect(Stage[Tracks, Given]):
         ):
             return
         self._given.put(id, (0, tracklet.opened_ns, tracklet.seen_ns))
-        yield replace(tracklet, phase="opened", crops=())
+        yield replace(tracklet, phase="opened")
         yield _event("opened", tracklet)
 
     def _is_another(self, id: int, tracks: Tracks, row: int, nearest_m: float) -> bool:
@@ -186,20 +197,21 @@ class Collect(Stage[Tracks, Given]):
         """Closes what the track was, and opens what it is from here on."""
         known_m, _ = self._heights.get(id) or (before.height_m, 0)
         seen = self._seen.get(id) or (0, 0)
-        yield from self._closed(id, replace(before, height_m=known_m, crops=()))  # that may be the other's
+        self._crop.delete(before.tracklet_id)  # that may be the other's
+        yield from self._closed(id, replace(before, height_m=known_m))
         self._seen.put(id, seen)
         self._given.put(id, (0, begun.seen_ns, begun.seen_ns))
-        yield replace(begun, phase="opened", crops=())
+        yield replace(begun, phase="opened")
         yield replace(_event("opened", begun), previous_tracklet_id=before.tracklet_id)
 
     def _due(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
         """What is due of an open tracklet: a crop, an event, often nothing."""
         count, crop_ns, event_ns = self._given.get(id) or (0, 0, 0)
         every_s = self.crop_every_s if count else self.look_every_s  # the first one soon
-        if tracklet.crops and tracklet.seen_ns - crop_ns >= every_s * 1e9:
-            yield tracklet
+        has_crop = self._crop.get(tracklet.tracklet_id) is not None
+        if has_crop and tracklet.seen_ns - crop_ns >= every_s * 1e9:
+            yield self._with_crop(tracklet)
             count, crop_ns = count + 1, tracklet.seen_ns
-            self._open.put(id, replace(tracklet, crops=()))
         if tracklet.seen_ns - event_ns >= self.event_every_s * 1e9:
             yield _event("updated", tracklet)
             event_ns = tracklet.seen_ns
@@ -209,8 +221,9 @@ class Collect(Stage[Tracks, Given]):
         was_opened = self._given.get(id) is not None
         for kept in (self._open, self._given, self._seen, self._heights, self._met):
             kept.delete(id)
+        last = self._with_crop(tracklet)
         if was_opened:
-            yield replace(tracklet, phase="closed")
+            yield replace(last, phase="closed")
             yield _event("closed", tracklet)
 
     def _positions(self, tracks: Tracks) -> Positions:
@@ -254,12 +267,6 @@ def _seen(tracks: Tracks, row: int, visibility: float, before: Tracklet) -> Trac
         frame_index=frame.index,
         box=tracks.boxes[row],
     )
-
-
-def _better(kept: tuple[Crop, ...], crop: Crop | None) -> tuple[Crop, ...]:
-    if crop is None or (kept and kept[0].quality >= crop.quality):
-        return kept
-    return (crop,)
 
 
 def _event(kind: Literal["opened", "updated", "closed"], tracklet: Tracklet) -> TrackletEvent:
