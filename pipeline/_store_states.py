@@ -4,8 +4,9 @@ changed. Vectors and crops are taken out of it, sealed, and put back when it is 
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 from zlib import crc32
 
@@ -17,20 +18,20 @@ from pipeline.keyed import Changes
 from pipeline.wire import KIND, VERSION, WireError
 
 WHOLE = b""  # the key of a field that is not kept by key
-SEALED = {  # what nobody may read in a state: its table, by class and field
-    ("Sighting", "looks"): "vectors",
-    ("Embedding", "vector"): "vectors",
-    ("Crop", "color"): "crops",
-    ("Crop", "depth"): "crops",
-    ("Crop", "infrared"): "crops",
+SEALED = {  # what nobody may read in a state: the table of each such field, by class
+    "Sighting": {"looks": "vectors"},
+    "Embedding": {"vector": "vectors"},
+    "Crop": {"color": "crops", "depth": "crops", "infrared": "crops"},
 }
-CHILDREN = {  # of the classes that have such parts: where to look for more; in others everywhere
+CHILDREN: dict[str, tuple[str, ...]] = {  # where in a class to look for more; in any other everywhere
     "Identity": ("sightings",),
     "Sighting": ("tracklet",),
     "Embedding": ("tracklet",),
     "Tracklet": ("crops",),
+    "Crop": (),
+    "array": (),
 }
-SIGNS = tuple(msgspec.msgpack.encode(kind) for kind, _ in SEALED)
+SIGNS = re.compile(b"|".join(map(re.escape, map(msgspec.msgpack.encode, SEALED))))
 CHANGES = msgspec.msgpack.encode({KIND: Changes.__name__, "put": 0, "deleted": 0})[:11]  # how one begins
 
 _Fields = dict[str, msgspec.Raw]
@@ -84,24 +85,41 @@ class States:
     def __init__(self, db: sqlite3.Connection, sealing: Sealing) -> None:
         self._db, self._sealing = db, sealing
         self._turn = 0
+        self._rows: set[Row] = set()
         self._parts: dict[Row, dict[Part, int]] = {}  # what is sealed of each row, with a hash of it
         self._owners: dict[str, int] = {}  # how many parts there are of each identity
+        self._gone: list[Part] = []  # parts that the transaction deletes and writes
+        self._new: dict[Part, bytes] = {}
 
     def write(self, states: Mapping[str, Mapping[str, bytes]]) -> None:
         """What a barrier has gathered, by node and camera."""
+        put: list[tuple[Row, bytes]] = []
+        deleted: list[Row] = []
         for node, by_camera in states.items():
             for camera, state in by_camera.items():
                 _, fields = _state.decode(state)
                 if fields.pop(ANEW, None) is not None:
-                    self._forget(node, camera)
+                    deleted += [row for row in self._rows if row[:2] == (node, camera)]
                 for field, value in fields.items():
                     if not bytes(value).startswith(CHANGES):
-                        self._write([((node, camera, field, WHOLE), value)])
+                        put.append(((node, camera, field, WHOLE), bytes(value)))
                         continue
                     changes = _changes.decode(value)
-                    put = _put.decode(changes["put"])
-                    self._delete([(node, camera, field, key) for key in _deleted.decode(changes["deleted"])])
-                    self._write([((node, camera, field, key), one) for key, one in put.items()])
+                    deleted += [(node, camera, field, key) for key in _deleted.decode(changes["deleted"])]
+                    put += [
+                        ((node, camera, field, key), bytes(one))
+                        for key, one in _put.decode(changes["put"]).items()
+                    ]
+        for row in deleted:
+            self._seal(row, {})
+        written = [self._written(row, value) for row, value in put]
+        self._rows.difference_update(deleted)
+        self._rows.update(row for row, _ in put)
+        self._db.executemany(
+            "DELETE FROM states WHERE node = ? AND camera = ? AND field = ? AND key = ?", deleted
+        )
+        self._db.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?)", written)
+        self._write_parts()
 
     def read(self) -> dict[str, dict[str, bytes]]:
         """All states, as stages restore them. Raises FaultError."""
@@ -110,35 +128,19 @@ class States:
         except (msgspec.DecodeError, WireError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise FaultError(f"a state is damaged, {error!r}") from error
 
-    def _write(self, rows: Sequence[tuple[Row, msgspec.Raw]]) -> None:
-        written = []
-        for row, raw in rows:
-            self._turn += 1
-            value = self._take_apart(row, bytes(raw))
-            written.append((*row, self._turn, value, _checksum(row, self._turn, value)))
-        self._db.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?)", written)
-
-    def _delete(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            self._seal(row, {})
-        self._db.executemany(
-            "DELETE FROM states WHERE node = ? AND camera = ? AND field = ? AND key = ?", rows
-        )
-
-    def _forget(self, node: str, camera: str) -> None:
-        """All that one instance has remembered."""
-        for row in [row for row in self._parts if row[:2] == (node, camera)]:
-            self._seal(row, {})
-        self._db.execute("DELETE FROM states WHERE node = ? AND camera = ?", (node, camera))
+    def _written(self, row: Row, value: bytes) -> tuple[Any, ...]:
+        self._turn += 1
+        value = self._take_apart(row, value)
+        return (*row, self._turn, value, _checksum(row, self._turn, value))
 
     def _take_apart(self, row: Row, value: bytes) -> bytes:
         """The value without what is sealed, which goes to its own tables as far as it has changed."""
-        if not any(sign in value for sign in SIGNS):
+        if not SIGNS.search(value):
             self._seal(row, {})
             return value
         lowered = _any.decode(value)
         found: dict[Part, bytes] = {}
-        for part, array in parts_of(lowered, row[0]):
+        for part, array in parts_of(lowered, row[0], row[3]):
             found[part], array["bytes"] = array["bytes"], None
         self._seal(row, found)
         return _encode(lowered)
@@ -147,21 +149,28 @@ class States:
         before = self._parts.get(row, {})
         if not (before or found):
             return
-        now = {part: hash(plain) for part, plain in found.items()}
+        now = {part: _hash(part, plain) for part, plain in found.items()}
         for part in before.keys() - now.keys():
-            table, *key = part
-            self._db.execute(f"DELETE FROM {table} WHERE identity = ? AND tracklet = ? AND kind = ?", key)
+            self._gone.append(part)
             self._count(part[1], -1)
         for part, plain in found.items():
             if before.get(part) != now[part]:
-                table, *key = part
-                sealed = self._sealing.seal(part[1], plain)
-                self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", (*key, sealed))
+                self._new[part] = self._sealing.seal(part[1], plain)
                 self._count(part[1], part not in before)
         if now:
             self._parts[row] = now
         else:
             del self._parts[row]
+
+    def _write_parts(self) -> None:
+        for table in ("vectors", "crops"):
+            gone = [part[1:] for part in self._gone if part[0] == table]
+            new = [(*part[1:], sealed) for part, sealed in self._new.items() if part[0] == table]
+            self._db.executemany(
+                f"DELETE FROM {table} WHERE identity = ? AND tracklet = ? AND kind = ?", gone
+            )
+            self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", new)
+        self._gone, self._new = [], {}
 
     def _count(self, identity: str, more: int) -> None:
         left = self._owners.get(identity, 0) + more
@@ -177,7 +186,7 @@ class States:
             for table in ("vectors", "crops")
             for identity, tracklet, kind, sealed in self._db.execute(f"SELECT * FROM {table}")
         }
-        self._parts, self._owners = {}, {}
+        self._rows, self._parts, self._owners = set(), {}, {}
         states: dict[str, dict[str, dict[str, Any]]] = {}
         rows = sorted(self._db.execute("SELECT * FROM states"), key=_turn_of)
         for node, camera, field, key, turn, value, checksum in rows:
@@ -185,6 +194,7 @@ class States:
             if _checksum(row, turn, value) != checksum:
                 raise ValueError(f"{node}.{field} is not what was written")
             self._turn = turn
+            self._rows.add(row)
             whole = self._put_together(row, value, plain)
             fields = states.setdefault(node, {}).setdefault(camera, {})
             if key == WHOLE:
@@ -198,26 +208,30 @@ class States:
         }
 
     def _put_together(self, row: Row, value: bytes, plain: Mapping[Part, bytes]) -> Any:
-        if not any(sign in value for sign in SIGNS):
+        if not SIGNS.search(value):
             return msgspec.Raw(value)
         lowered = _any.decode(value)
         known: dict[Part, int] = {}
-        for part, array in parts_of(lowered, row[0]):
+        for part, array in parts_of(lowered, row[0], row[3]):
             array["bytes"] = plain[part]
-            known[part] = hash(array["bytes"])
+            known[part] = _hash(part, plain[part])
             self._owners[part[1]] = self._owners.get(part[1], 0) + 1
         if known:
             self._parts[row] = known
         return lowered
 
 
-def parts_of(
-    value: Any, node: str, identity: str = "", tracklet: str = ""
-) -> Iterator[tuple[Part, dict[str, Any]]]:
-    """The arrays in a value, as wire.py lowers it, that are to be sealed, and whose they are."""
+def parts_of(value: Any, node: str, key: Key) -> Iterator[tuple[Part, dict[str, Any]]]:
+    """The arrays in a value, as wire.py lowers it, that are to be sealed, and whose they are: of the identity or the
+    tracklet that they stand in, else of what the value is kept by.
+    """
+    return _parts_of(value, node, "", key if isinstance(key, str) else "")
+
+
+def _parts_of(value: Any, node: str, identity: str, tracklet: str) -> Iterator[tuple[Part, dict[str, Any]]]:
     if isinstance(value, list):
         for item in value:
-            yield from parts_of(item, node, identity, tracklet)
+            yield from _parts_of(item, node, identity, tracklet)
         return
     if not isinstance(value, dict):
         return
@@ -226,13 +240,18 @@ def parts_of(
     tracklet = value["tracklet_id"] if kind == "Tracklet" else tracklet
     if kind in ("Sighting", "Embedding"):
         tracklet = value["tracklet"]["tracklet_id"]
-    for (cls, name), table in SEALED.items():
-        if cls == kind and (array := value[name]) is not None:
-            what = f"{value['captured_ns']} {name}" if kind == "Crop" else value.get("kind", name)
+    for name, table in SEALED.get(str(kind), {}).items():
+        if (array := value[name]) is not None:
+            what = f"{value['captured_ns']} {name}" if table == "crops" else value.get("kind", name)
             yield (table, identity or tracklet, tracklet, f"{node} {what}"), array
-    for name in CHILDREN.get(str(kind), () if kind in ("array", "Crop") else value):
+    for name in CHILDREN.get(str(kind), value):
         if value[name]:
-            yield from parts_of(value[name], node, identity, tracklet)
+            yield from _parts_of(value[name], node, identity, tracklet)
+
+
+def _hash(part: Part, plain: bytes) -> int:
+    """What tells that it has changed; a crop of one moment never does."""
+    return hash(plain) if part[0] == "vectors" else 0
 
 
 def _checksum(row: Row, turn: int, value: bytes) -> int:

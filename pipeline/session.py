@@ -39,7 +39,7 @@ RECORD_OTHERWISE = "'record' needs every camera of the graph; 'simulate' records
 NOBODY_S = {LOST_OUTSIDE, "untied_clock"}  # losses that are as they must be
 TROUBLES = ("source_down", "source_stalled", "source_frozen", "clock_changed", "floor_lost", "floor_moved")
 ENDED = "this run was at its end already; what still waited to be published has been"
-CUT_EVERY_S = {True: 0.1, False: 0.5}  # of live cameras events are out soon; what is replayed has no hurry
+CUT_EVERY_S = {True: 0.1, False: 1.0}  # of live cameras events are out soon; what is replayed has no hurry
 
 
 @dataclass
@@ -179,6 +179,8 @@ class Session:
                 text = "nothing was seen from here on until this graph was started again"
                 self._take(SystemEvent("gap", node.camera_id, self._kept.cut.of(node.camera_id), text))
         self.store.publish()
+        self._kept = replace(self._kept, cut=replace(self._kept.cut, states={}))  # a large gallery, twice
+        self.run.start = self._kept.cut
         if self.choices.seconds is not None and self.is_live:
             timer = threading.Timer(self.choices.seconds, self.run.finish)
             timer.daemon = True

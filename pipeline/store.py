@@ -27,6 +27,7 @@ from pipeline.publish._drain import Drain
 from pipeline.publish._positions import PositionLines
 from pipeline.publish._publisher import Publisher
 from pipeline.publish.log import EVENTS, POSITIONS, SYSTEM
+from pipeline.wire import uncollected
 
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", EVENTS, SYSTEM, POSITIONS)  # of one run: set aside together
 ENDS_S, FAILS_S = 10.0, 2.0  # how long publishers may take for what is left, at the end and after a failure
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How often a cut is written, in capture time (by default every 0.1 s of live cameras, 0.5 s of recordings), and
+    """How often a cut is written, in capture time (by default every 0.1 s of live cameras, 1 s of recordings), and
     how many events may wait for a publisher that is away.
     """
 
@@ -187,7 +188,8 @@ class Store:
                 return Restored(origin)
             found, at = facts
             self._check_origin(found, origin)
-            cut = Cut(at.at_ns, base.states.read(), at.sources_ns)
+            with uncollected():
+                cut = Cut(at.at_ns, base.states.read(), at.sources_ns)
             return Restored(found, cut, False, at.has_ended, *base.outbox.read(), at.lengths)
         except sqlite3.DatabaseError as error:
             raise blamed(self.path, error) from error
