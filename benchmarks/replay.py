@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,7 +35,7 @@ from pipeline.choices import Choices  # noqa: E402
 from pipeline.graph import Graph, Node  # noqa: E402
 from pipeline.graphfile import GraphFile  # noqa: E402
 from pipeline.messages import Frame, Heartbeat, Reset, SystemEvent  # noqa: E402
-from pipeline.publish._publisher import Publisher  # noqa: E402
+from pipeline.publish._publisher import Publisher, Row  # noqa: E402
 from pipeline.session import Session  # noqa: E402
 from pipeline.stage import Source  # noqa: E402
 
@@ -81,10 +81,11 @@ class Timed:
     of: Publisher
     busy_ns: int = 0
 
-    def publish(self, event: Any) -> None:
+    def send(self, rows: Sequence[Row]) -> int:
         began = time.perf_counter_ns()
-        self.of.publish(event)
+        sent = self.of.send(rows)
         self.busy_ns += time.perf_counter_ns() - began
+        return sent
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.of, name)
