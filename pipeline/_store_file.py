@@ -7,6 +7,8 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 NAME, LOCK = "site.db", "site.lock"
 OURS = 0x53474854  # "SGHT", in the header of every store
@@ -21,8 +23,12 @@ CREATE TABLE states (
     node TEXT, camera TEXT, field TEXT, key, turn INTEGER, value BLOB, checksum INTEGER,
     PRIMARY KEY (node, camera, field, key)
 );
-CREATE TABLE vectors (identity TEXT, tracklet TEXT, kind TEXT, sealed BLOB, PRIMARY KEY (identity, tracklet, kind));
-CREATE TABLE crops (identity TEXT, tracklet TEXT, kind TEXT, sealed BLOB, PRIMARY KEY (identity, tracklet, kind));
+CREATE TABLE vectors (
+    identity TEXT, tracklet TEXT, kind TEXT, sealed BLOB, checksum INTEGER, PRIMARY KEY (identity, tracklet, kind)
+);
+CREATE TABLE crops (
+    identity TEXT, tracklet TEXT, kind TEXT, sealed BLOB, checksum INTEGER, PRIMARY KEY (identity, tracklet, kind)
+);
 CREATE TABLE sequences (
     family TEXT, key TEXT, last INTEGER, checksum INTEGER, PRIMARY KEY (family, key)
 ) WITHOUT ROWID;
@@ -31,6 +37,10 @@ CREATE TABLE publishers (name TEXT PRIMARY KEY, number INTEGER, mark BLOB, check
 CREATE TABLE commands (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, body BLOB, taken_ns INTEGER);
 CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER, kind TEXT, subject TEXT, detail TEXT);
 """
+FAULTS = (
+    sqlite3.DatabaseError,
+    UnicodeDecodeError,
+)  # the second of names, inside a damaged file, that SQLite says
 Migration = str | Callable[[sqlite3.Connection], None]
 MIGRATIONS: Sequence[Migration] = (FIRST,)  # the n-th leads to version n; never change one that was released
 
@@ -45,6 +55,13 @@ class DamagedError(StoreError):
 
 class FaultError(Exception):
     """What in a store is not what was written, without its name."""
+
+
+def checksum(*values: Any) -> int:
+    """Of a table's name and a row of it, of which the last value alone may be large."""
+    *rest, last = values
+    named = crc32(repr(rest).encode())
+    return crc32(last if isinstance(last, bytes) else repr(last).encode(), named)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -69,11 +86,11 @@ def opened(path: Path) -> sqlite3.Connection:
     _check_magic(path)
     try:
         db = connect(path)
-    except sqlite3.DatabaseError as error:
+    except FAULTS as error:
         raise blamed(path, error) from error
     try:
         _prepare(db, path)
-    except sqlite3.DatabaseError as error:
+    except FAULTS as error:
         db.close()
         raise blamed(path, error) from error
     except BaseException:
@@ -107,7 +124,7 @@ def set_aside(folder: Path, names: Sequence[str]) -> str:
     return ending
 
 
-def blamed(path: Path, error: sqlite3.Error) -> StoreError:
+def blamed(path: Path, error: Exception) -> StoreError:
     """What a user reads of an error of SQLite's."""
     code = (
         getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF

@@ -8,9 +8,8 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
-from pipeline._store_file import FaultError, connect
+from pipeline._store_file import FaultError, checksum, connect
 from pipeline.events import Envelopes, Published, Sequences
 from pipeline.publish._publisher import Row
 
@@ -26,14 +25,8 @@ class Outbox:
 
     def read(self) -> tuple[Sequences, dict[str, Taken]]:
         """What has been allotted and taken. Raises FaultError."""
-        sequences = {
-            (family, key): last
-            for family, key, last in self._checked("SELECT family, key, last, checksum FROM sequences")
-        }
-        taken = {
-            name: (number, mark)
-            for name, number, mark in self._checked("SELECT name, number, mark, checksum FROM publishers")
-        }
+        sequences = {(family, key): last for family, key, last in self._checked("sequences")}
+        taken = {name: (number, mark) for name, number, mark in self._checked("publishers")}
         self._deleted = min((number for number, _ in taken.values()), default=0)
         (highest,) = self._db.execute("SELECT max(number) FROM outbox").fetchone()
         self.last = max([highest or 0, *(number for number, _ in taken.values())])
@@ -45,15 +38,15 @@ class Outbox:
         for event in events:
             for family, key, body in envelopes.wrapped(event, families):
                 number += 1
-                rows.append((number, family, key, body, _checksum(number, family, key, body)))
+                rows.append((number, family, key, body, checksum("outbox", number, family, key, body)))
         self._db.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", rows)
-        changed = [(*of, last, _checksum(*of, last)) for of, last in envelopes.allotted().items()]
+        changed = [(*of, last, checksum("sequences", *of, last)) for of, last in envelopes.allotted().items()]
         self._db.executemany("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", changed)
         self.last = number
 
     def note(self, taken: Mapping[str, Taken]) -> None:
         """How far publishers have come: what all of them have is deleted."""
-        rows = [(name, *one, _checksum(name, *one)) for name, one in taken.items()]
+        rows = [(name, *one, checksum("publishers", name, *one)) for name, one in taken.items()]
         self._db.executemany("INSERT OR REPLACE INTO publishers VALUES (?, ?, ?, ?)", rows)
         (least,) = self._db.execute("SELECT min(number) FROM publishers").fetchone()
         if least is not None and least > self._deleted:
@@ -66,10 +59,10 @@ class Outbox:
             if name not in names:
                 self._db.execute("DELETE FROM publishers WHERE name = ?", (name,))
 
-    def _checked(self, query: str) -> list[list[Any]]:
+    def _checked(self, table: str) -> list[list[Any]]:
         rows = []
-        for *row, checksum in self._db.execute(query):
-            if _checksum(*row) != checksum:
+        for *row, said in self._db.execute(f"SELECT * FROM {table}"):
+            if checksum(table, *row) != said:
                 raise FaultError(f"{row[0]}: is not what was written")
             rows.append(row)
         return rows
@@ -86,21 +79,14 @@ class Waiting:
         """Up to `most` rows above a number, up to another. Raises FaultError."""
         marks = ", ".join("?" * len(self._families))
         rows = []
-        for *row, checksum in self._db.execute(
+        for *row, said in self._db.execute(
             f"SELECT * FROM outbox WHERE number > ? AND number <= ? AND family IN ({marks}) ORDER BY number LIMIT ?",
             (number, last, *self._families, most),
         ):
-            if _checksum(*row) != checksum:
+            if checksum("outbox", *row) != said:
                 raise FaultError(f"row {row[0]} of the outbox is not what was written")
             rows.append(Row(*row))
         return rows
 
     def close(self) -> None:
         self._db.close()
-
-
-def _checksum(*row: Any) -> int:
-    """Of plain values; a body is too large to be printed."""
-    *rest, last = row
-    named = repr(rest).encode()
-    return crc32(last, crc32(named)) if isinstance(last, bytes) else crc32(f"{last}".encode(), crc32(named))

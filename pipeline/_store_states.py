@@ -8,11 +8,10 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
-from zlib import crc32
 
 import msgspec
 
-from pipeline._store_file import FaultError
+from pipeline._store_file import FaultError, checksum
 from pipeline.cuts import ANEW
 from pipeline.keyed import Changes
 from pipeline.wire import KIND, VERSION, WireError
@@ -131,7 +130,7 @@ class States:
     def _written(self, row: Row, value: bytes) -> tuple[Any, ...]:
         self._turn += 1
         value = self._take_apart(row, value)
-        return (*row, self._turn, value, _checksum(row, self._turn, value))
+        return (*row, self._turn, value, checksum("states", *row, self._turn, value))
 
     def _take_apart(self, row: Row, value: bytes) -> bytes:
         """The value without what is sealed, which goes to its own tables as far as it has changed."""
@@ -165,11 +164,15 @@ class States:
     def _write_parts(self) -> None:
         for table in ("vectors", "crops"):
             gone = [part[1:] for part in self._gone if part[0] == table]
-            new = [(*part[1:], sealed) for part, sealed in self._new.items() if part[0] == table]
+            new = [
+                (*part[1:], sealed, checksum(table, *part[1:], sealed))
+                for part, sealed in self._new.items()
+                if part[0] == table
+            ]
             self._db.executemany(
                 f"DELETE FROM {table} WHERE identity = ? AND tracklet = ? AND kind = ?", gone
             )
-            self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", new)
+            self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", new)
         self._gone, self._new = [], {}
 
     def _count(self, identity: str, more: int) -> None:
@@ -181,17 +184,18 @@ class States:
             self._sealing.forget(identity)
 
     def _read(self) -> dict[str, dict[str, bytes]]:
-        plain = {
-            (table, identity, tracklet, kind): self._sealing.opened(identity, sealed)
-            for table in ("vectors", "crops")
-            for identity, tracklet, kind, sealed in self._db.execute(f"SELECT * FROM {table}")
-        }
+        plain: dict[Part, bytes] = {}
+        for table in ("vectors", "crops"):
+            for identity, tracklet, kind, sealed, said in self._db.execute(f"SELECT * FROM {table}"):
+                if checksum(table, identity, tracklet, kind, sealed) != said:
+                    raise ValueError(f"what is sealed of {tracklet} is not what was written")
+                plain[table, identity, tracklet, kind] = self._sealing.opened(identity, sealed)
         self._rows, self._parts, self._owners = set(), {}, {}
         states: dict[str, dict[str, dict[str, Any]]] = {}
         rows = sorted(self._db.execute("SELECT * FROM states"), key=_turn_of)
-        for node, camera, field, key, turn, value, checksum in rows:
+        for node, camera, field, key, turn, value, said in rows:
             row: Row = (node, camera, field, key)
-            if _checksum(row, turn, value) != checksum:
+            if checksum("states", *row, turn, value) != said:
                 raise ValueError(f"{node}.{field} is not what was written")
             self._turn = turn
             self._rows.add(row)
@@ -252,10 +256,6 @@ def _parts_of(value: Any, node: str, identity: str, tracklet: str) -> Iterator[t
 def _hash(part: Part, plain: bytes) -> int:
     """What tells that it has changed; a crop of one moment never does."""
     return hash(plain) if part[0] == "vectors" else 0
-
-
-def _checksum(row: Row, turn: int, value: bytes) -> int:
-    return crc32(value, crc32(f"{row}{turn}".encode()))
 
 
 def _turn_of(row: tuple[Any, ...]) -> Any:

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from zlib import crc32
 
 import msgspec
 
-from pipeline._store_file import FaultError, StoreError, blamed
+from pipeline._store_file import FaultError, StoreError, blamed, checksum
 from pipeline._store_outbox import Outbox, Taken
 from pipeline._store_states import Sealing, States
 from pipeline.events import Envelopes, Published
@@ -84,7 +83,7 @@ class Base:
     def note(self, fact: Origin | At) -> None:
         name, value = type(fact).__name__, msgspec.msgpack.encode(fact)
         self.db.execute(
-            "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (name, value, _checksum(name, value))
+            "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (name, value, checksum("facts", name, value))
         )
 
     def facts(self) -> tuple[Origin, At] | None:
@@ -92,7 +91,7 @@ class Base:
         rows = self.db.execute("SELECT name, value, checksum FROM facts").fetchall()
         if not rows:
             return None
-        if any(_checksum(name, value) != checksum for name, value, checksum in rows):
+        if any(checksum("facts", name, value) != said for name, value, said in rows):
             raise FaultError("a fact is not what was written")
         values = {name: value for name, value, _ in rows}
         return (
@@ -190,7 +189,3 @@ class Writer:
                         "lost, or raise store.max_waiting"
                     )
                 time.sleep(POLL_S)
-
-
-def _checksum(name: str, value: bytes) -> int:
-    return crc32(value, crc32(name.encode()))

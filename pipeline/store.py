@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,7 +15,17 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline._store_file import NAME, DamagedError, FaultError, StoreError, blamed, locked, opened, set_aside
+from pipeline._store_file import (
+    FAULTS,
+    NAME,
+    DamagedError,
+    FaultError,
+    StoreError,
+    blamed,
+    locked,
+    opened,
+    set_aside,
+)
 from pipeline._store_outbox import Taken
 from pipeline._store_states import Plain, Sealing
 from pipeline._store_writer import At, Base, Batch, Origin, Writer
@@ -191,7 +200,7 @@ class Store:
             with uncollected():
                 cut = Cut(at.at_ns, base.states.read(), at.sources_ns)
             return Restored(found, cut, False, at.has_ended, *base.outbox.read(), at.lengths)
-        except sqlite3.DatabaseError as error:
+        except FAULTS as error:
             raise blamed(self.path, error) from error
         except (FaultError, msgspec.DecodeError) as error:
             raise DamagedError(f"{self.path}: is damaged, {error}") from error
