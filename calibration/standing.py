@@ -6,6 +6,7 @@ People come and go; what is there more often than not is furniture. Knows no peo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ HIGHEST_M = 0.9  # taller furniture looks less like a person, and who sits or wa
 SIDE_CELLS = 160
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Standing:
     """Heights above the floor of what stands there, in cells of `CELL_M`; 0 where nothing does."""
 
@@ -30,7 +31,7 @@ class Standing:
         np.bool_
     ]  # (rows, columns), whether its floor has been seen: furniture does not come and go
 
-    @property
+    @cached_property
     def known_m(self) -> NDArray[np.float32]:
         """The heights of the cells that have been seen often enough; before, 0 of those that have been seen bare,
         NaN elsewhere.

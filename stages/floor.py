@@ -94,7 +94,7 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
 
     def _fit(self, frame: Frame, settled: bool) -> Iterator[SystemEvent]:
         if self._plane is not None and settled:
-            again = found_again(self._plane, self._pictures)
+            again = found_again(self._plane, self._pictures.values())
             if again is not None and not _moved(self._plane, again):
                 return
         try:
