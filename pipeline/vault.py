@@ -1,0 +1,216 @@
+"""Seals what people look like, with a key for each identity: who destroys a key has erased all that it sealed, in
+every copy. The keys lie in a file of their own, wrapped with a master key that lies elsewhere.
+
+AES-256-GCM throughout. Nonces are random: a counter would have to outlive crashes and backups that are put back, and
+with one that starts again nothing is secret any more. A key seals a few thousand vectors, the master key wraps as
+many keys as there are people; by chance, two of 2^32 nonces are the same in one of 2^33 vaults.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from pipeline._master_key import LENGTH, master_key
+from pipeline._store_file import DamagedError, StoreError, blamed
+
+KEYS = "keys.db"
+OURS = 0x53474B59  # "SGKY", in the header of every file of keys
+VERSION = 1
+NONCE, TAG = 12, 16  # bytes
+FORMAT = b"\x01"  # what was sealed begins with it
+CACHED = 50_000  # keys in memory, of 32 bytes; others are unwrapped again when they are asked for
+TABLES = """
+CREATE TABLE keys (identity TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE master (proof BLOB NOT NULL);
+"""
+
+
+class ErasedError(Exception):
+    """Something was sealed with a key that is not there any more."""
+
+
+class ForgedError(Exception):
+    """Sealed bytes that are not what was written, or not where they were written."""
+
+
+class Vault:
+    """The keys of one run's folder, for one thread at a time. What `seal` gives may be committed elsewhere once `keep`
+    has returned. A key that is to go is destroyed by `settle`, when that is committed which can do without it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / KEYS
+        self._keys: dict[str, bytearray] = {}
+        self._new: dict[str, bytes] = {}  # wrapped, and not in the file yet
+        self._leaving: set[str] = set()
+        is_new = not self.path.exists() or not self.path.stat().st_size
+        self._master = master_key(may_make=is_new)
+        try:
+            self._db = _opened(self.path)
+            self._prove()
+        except sqlite3.DatabaseError as error:
+            raise blamed(self.path, error) from error
+
+    def seal(self, identity: str, plain: bytes, purpose: str = "") -> bytes:
+        """Sealed for this identity alone, and for this purpose; its key is made with the first."""
+        self._leaving.discard(identity)
+        key = self._key(identity) or self._made(identity)
+        nonce = os.urandom(NONCE)
+        return FORMAT + nonce + AESGCM(key).encrypt(nonce, plain, _bound(identity, purpose))
+
+    def opened(self, identity: str, sealed: bytes, purpose: str = "") -> bytes:
+        """What was sealed. Raises ErasedError where the key is destroyed, ForgedError where this is something else."""
+        if sealed[:1] != FORMAT or len(sealed) < len(FORMAT) + NONCE + TAG:
+            raise ForgedError(f"{identity}: not sealed by this program")
+        key = self._key(identity)
+        if key is None:
+            raise ErasedError(f"{identity}: its key is destroyed")
+        start = len(FORMAT)
+        nonce, rest = sealed[start : start + NONCE], sealed[start + NONCE :]
+        try:
+            return AESGCM(key).decrypt(nonce, rest, _bound(identity, purpose))
+        except InvalidTag:
+            raise ForgedError(f"{identity}: what was sealed has been changed, or moved") from None
+
+    def has(self, identity: str) -> bool:
+        """Whether there is a key."""
+        return self._key(identity) is not None
+
+    def keep(self) -> None:
+        """The keys of all that was sealed outlive a power cut from here on. Raises StoreError if the disk is full."""
+        if new := [one for one in self._new.items() if one[0] not in self._leaving]:
+            self._change("INSERT OR REPLACE INTO keys VALUES (?, ?)", new)
+        self._new.clear()
+
+    def forget(self, identity: str) -> None:
+        """Nothing sealed for this identity is left, or will be once what is being written is committed."""
+        self._leaving.add(identity)
+
+    def settle(self) -> None:
+        """Destroy the keys that `forget` has named, and their copies in memory."""
+        if not self._leaving:
+            return
+        self._change("DELETE FROM keys WHERE identity = ?", [(identity,) for identity in self._leaving])
+        for identity in self._leaving:
+            self._new.pop(identity, None)
+            if key := self._keys.pop(identity, None):
+                _overwrite(key)
+        self._leaving.clear()
+
+    def erase(self, identity: str) -> None:
+        """Destroy this identity's key now."""
+        self.forget(identity)
+        self.settle()
+
+    def keep_only(self, identities: Iterable[str]) -> None:
+        """Destroy the keys of all others: a process that died before `settle` has left them."""
+        kept = set(identities)
+        self._leaving.update(
+            one for (one,) in self._db.execute("SELECT identity FROM keys") if one not in kept
+        )
+        self.settle()
+
+    def close(self) -> None:
+        """Forget all keys."""
+        self._db.close()
+        for key in (*self._keys.values(), self._master):
+            _overwrite(key)
+        self._keys.clear()
+
+    def _key(self, identity: str) -> bytearray | None:
+        if key := self._keys.get(identity):
+            return key
+        row = self._db.execute("SELECT wrapped FROM keys WHERE identity = ?", (identity,)).fetchone()
+        wrapped = row[0] if row else self._new.get(identity)
+        return self._cached(identity, self._unwrapped(identity, wrapped)) if wrapped else None
+
+    def _made(self, identity: str) -> bytearray:
+        key = bytearray(LENGTH)
+        with Path("/dev/urandom").open("rb", buffering=0) as source:
+            source.readinto(key)  # not os.urandom: its bytes could not be overwritten
+        nonce = os.urandom(NONCE)
+        self._new[identity] = nonce + AESGCM(self._master).encrypt(nonce, key, _bound(identity, "key"))
+        return self._cached(identity, key)
+
+    def _cached(self, identity: str, key: bytearray) -> bytearray:
+        if len(self._keys) >= CACHED:
+            _overwrite(self._keys.pop(next(iter(self._keys))))
+        self._keys[identity] = key
+        return key
+
+    def _unwrapped(self, identity: str, wrapped: bytes) -> bytearray:
+        key = bytearray(LENGTH)
+        nonce, rest = wrapped[:NONCE], wrapped[NONCE:]
+        try:
+            AESGCM(self._master).decrypt_into(nonce, rest, _bound(identity, "key"), key)
+        except (InvalidTag, ValueError):
+            raise DamagedError(f"{self.path}: the key of {identity} is not what was written") from None
+        return key
+
+    def _prove(self) -> None:
+        """That this is the master key that the others were wrapped with."""
+        row = self._db.execute("SELECT proof FROM master").fetchone()
+        if row is None:
+            nonce = os.urandom(NONCE)
+            sealed = nonce + AESGCM(self._master).encrypt(nonce, b"", _bound("", "master"))
+            self._change("INSERT INTO master VALUES (?)", [(sealed,)])
+            return
+        try:
+            AESGCM(self._master).decrypt(row[0][:NONCE], row[0][NONCE:], _bound("", "master"))
+        except (InvalidTag, ValueError):
+            text = "was made with another master key; put that one back, or choose another --out: without it nothing"
+            raise StoreError(f"{self.path}: {text} that this one sealed can be read") from None
+
+    def _change(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(statement, rows)
+            self._db.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise blamed(self.path, error) from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """The file of keys. It has no WAL, and what is deleted is overwritten: when a transaction is over, the key that it
+    has deleted is in no file any more.
+    """
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA synchronous = EXTRA")  # a journal that came back after a power cut would undo it
+        db.execute("PRAGMA temp_store = MEMORY")
+        (owner,), (version,) = (
+            db.execute("PRAGMA application_id").fetchone(),
+            db.execute("PRAGMA user_version").fetchone(),
+        )
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not (owner or version or tables):
+            script = f"{TABLES} PRAGMA application_id = {OURS}; PRAGMA user_version = {VERSION};"
+            db.executescript(f"BEGIN IMMEDIATE; {script} COMMIT;")
+        elif owner != OURS:
+            raise StoreError(f"{path}: holds no keys of this program; move it away, or choose another --out")
+        elif version > VERSION:
+            text = f"was written by a newer version (keys {version}, this one knows {VERSION})"
+            raise StoreError(f"{path}: {text}; run that one, or choose another --out")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _bound(identity: str, purpose: str) -> bytes:
+    """What sealed bytes are bound to; the length keeps one identity's end from passing for another's purpose."""
+    return f"sightline {VERSION} {len(identity)} {identity} {purpose}".encode()
+
+
+def _overwrite(key: bytearray) -> None:
+    key[:] = bytes(len(key))
