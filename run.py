@@ -24,6 +24,7 @@ from calibration.manifest import write as write_manifest
 from configs.build import ConfigError
 from configs.read import write
 from engines._model_commands import compile_model, models
+from pipeline._erase_command import erase_identity
 from pipeline.choices import RECORD, Choices, folder_of
 from pipeline.drawing import as_svg, as_text
 from pipeline.events import CODE_VERSION
@@ -188,6 +189,7 @@ def evaluate(
 
 app.command()(models)
 app.command(name="compile")(compile_model)
+app.command(name="erase")(erase_identity)
 
 
 def _run(file: GraphFile, choices: Choices, folder: Path | None) -> int:
@@ -195,8 +197,7 @@ def _run(file: GraphFile, choices: Choices, folder: Path | None) -> int:
     status = _conduct(session)
     if session.had_ended:
         return status
-    out.print(session.report.table())
-    out.print(ledger_table(session.ledger()))
+    out.print(session.report.table(), ledger_table(session.ledger()))
     if choices.simulate is not None and status == 0:
         _write_truth(folder, choices.simulate, session)
         _print_scores(folder / EVENTS, folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Asked:
     """Something that a graph is to do, in the order of the numbers."""
 
     number: int
@@ -32,10 +32,10 @@ def add_command(db: sqlite3.Connection, kind: str, body: bytes) -> int:
     return int(db.execute("INSERT INTO commands (kind, body) VALUES (?, ?)", (kind, body)).lastrowid or 0)
 
 
-def commands(db: sqlite3.Connection, after: int = 0, is_taken: bool = False) -> list[Command]:
+def commands(db: sqlite3.Connection, after: int = 0, is_taken: bool = False) -> list[Asked]:
     """Those above a number that have been taken, or that have not."""
     query = f"SELECT * FROM commands WHERE number > ? AND taken_ns IS {'NOT' * is_taken} NULL ORDER BY number"
-    return [Command(*row) for row in db.execute(query, (after,))]
+    return [Asked(*row) for row in db.execute(query, (after,))]
 
 
 def take_command(db: sqlite3.Connection, number: int, at_ns: int) -> None:

@@ -53,6 +53,10 @@ class DamagedError(StoreError):
     """What a store holds is not what was written."""
 
 
+class BusyError(StoreError):
+    """A run uses this store now."""
+
+
 class FaultError(Exception):
     """What in a store is not what was written, without its name."""
 
@@ -71,6 +75,7 @@ def connect(path: Path) -> sqlite3.Connection:
     made = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=WAITS_S)
     try:
         made.execute("PRAGMA synchronous = FULL")
+        made.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
         made.execute("PRAGMA cache_size = -16000")
         made.execute("PRAGMA temp_store = MEMORY")
     except sqlite3.Error:
@@ -106,9 +111,7 @@ def locked(folder: Path) -> int:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, whatever it has forked
     except OSError:
         os.close(file)
-        raise StoreError(
-            f"{folder}: another run writes there; wait for it, or choose another --out"
-        ) from None
+        raise BusyError(f"{folder}: another run writes there; wait for it, or choose another --out") from None
     return file
 
 

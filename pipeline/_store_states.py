@@ -4,9 +4,10 @@ changed. Vectors and crops are taken out of it, sealed, and put back when it is 
 
 from __future__ import annotations
 
+import logging
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from pipeline._store_file import FaultError, checksum
 from pipeline.cuts import ANEW
 from pipeline.keyed import Changes
+from pipeline.vault import ErasedError, ForgedError
 from pipeline.wire import KIND, VERSION, WireError
 
 WHOLE = b""  # the key of a field that is not kept by key
@@ -44,6 +46,7 @@ _encode = msgspec.msgpack.Encoder().encode
 Key = str | int | bytes
 Row = tuple[str, str, str, Key]  # node, camera, field, key
 Part = tuple[str, str, str, str]  # table, identity, tracklet, kind
+log = logging.getLogger(__name__)
 
 
 class Sealing(Protocol):
@@ -51,9 +54,10 @@ class Sealing(Protocol):
     its own, under its own id.
     """
 
-    def seal(self, identity: str, plain: bytes) -> bytes: ...
+    def seal(self, identity: str, plain: bytes, purpose: str = "") -> bytes: ...
 
-    def opened(self, identity: str, sealed: bytes) -> bytes: ...
+    def opened(self, identity: str, sealed: bytes, purpose: str = "") -> bytes:
+        """Raises ErasedError where the key has been destroyed, ForgedError where this is not what was sealed."""
 
     def keep(self) -> None:
         """What `seal` has made is about to be committed: its keys must outlive a power cut from here on."""
@@ -61,21 +65,13 @@ class Sealing(Protocol):
     def forget(self, identity: str) -> None:
         """Nothing sealed for this identity is left."""
 
+    def settle(self) -> None:
+        """All that is committed: the keys of whom `forget` has named may go."""
 
-class Plain:
-    """Seals nothing."""
+    def keep_only(self, identities: Iterable[str]) -> None:
+        """The keys of all others may go."""
 
-    def seal(self, identity: str, plain: bytes) -> bytes:
-        return plain
-
-    def opened(self, identity: str, sealed: bytes) -> bytes:
-        return sealed
-
-    def keep(self) -> None:
-        pass
-
-    def forget(self, identity: str) -> None:
-        pass
+    def close(self) -> None: ...
 
 
 class States:
@@ -87,13 +83,19 @@ class States:
         self._rows: set[Row] = set()
         self._parts: dict[Row, dict[Part, int]] = {}  # what is sealed of each row, with a hash of it
         self._owners: dict[str, int] = {}  # how many parts there are of each identity
+        self._lost: list[Row] = []  # rows that cannot be put together any more
         self._gone: list[Part] = []  # parts that the transaction deletes and writes
         self._new: dict[Part, bytes] = {}
+
+    @property
+    def owners(self) -> Iterable[str]:
+        """Whom anything is sealed for."""
+        return self._owners
 
     def write(self, states: Mapping[str, Mapping[str, bytes]]) -> None:
         """What a barrier has gathered, by node and camera."""
         put: list[tuple[Row, bytes]] = []
-        deleted: list[Row] = []
+        deleted, self._lost = self._lost, []
         for node, by_camera in states.items():
             for camera, state in by_camera.items():
                 _, fields = _state.decode(state)
@@ -124,6 +126,8 @@ class States:
         """All states, as stages restore them. Raises FaultError."""
         try:
             return self._read()
+        except ForgedError as error:
+            raise FaultError(str(error)) from error
         except (msgspec.DecodeError, WireError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise FaultError(f"a state is damaged, {error!r}") from error
 
@@ -154,7 +158,7 @@ class States:
             self._count(part[1], -1)
         for part, plain in found.items():
             if before.get(part) != now[part]:
-                self._new[part] = self._sealing.seal(part[1], plain)
+                self._new[part] = self._sealing.seal(part[1], plain, _purpose(part))
                 self._count(part[1], part not in before)
         if now:
             self._parts[row] = now
@@ -184,12 +188,7 @@ class States:
             self._sealing.forget(identity)
 
     def _read(self) -> dict[str, dict[str, bytes]]:
-        plain: dict[Part, bytes] = {}
-        for table in ("vectors", "crops"):
-            for identity, tracklet, kind, sealed, said in self._db.execute(f"SELECT * FROM {table}"):
-                if checksum(table, identity, tracklet, kind, sealed) != said:
-                    raise ValueError(f"what is sealed of {tracklet} is not what was written")
-                plain[table, identity, tracklet, kind] = self._sealing.opened(identity, sealed)
+        plain = self._opened()
         self._rows, self._parts, self._owners = set(), {}, {}
         states: dict[str, dict[str, dict[str, Any]]] = {}
         rows = sorted(self._db.execute("SELECT * FROM states"), key=_turn_of)
@@ -200,29 +199,55 @@ class States:
             self._turn = turn
             self._rows.add(row)
             whole = self._put_together(row, value, plain)
+            if whole is None:
+                self._lost.append(row)
+                continue
             fields = states.setdefault(node, {}).setdefault(camera, {})
             if key == WHOLE:
                 fields[field] = whole
             else:
                 changes = fields.setdefault(field, {KIND: Changes.__name__, "put": {}, "deleted": []})
                 changes["put"][key] = whole
+        if self._lost:
+            text = (
+                "%d entries are left out: what they need was sealed with keys that are destroyed, or not here"
+            )
+            log.warning(text, len(self._lost))
         return {
             node: {camera: _encode((VERSION, fields)) for camera, fields in by.items()}
             for node, by in states.items()
         }
 
-    def _put_together(self, row: Row, value: bytes, plain: Mapping[Part, bytes]) -> Any:
+    def _opened(self) -> dict[Part, bytes | None]:
+        """What was sealed; None where its key is not there any more."""
+        plain: dict[Part, bytes | None] = {}
+        for table in ("vectors", "crops"):
+            for *part, sealed, said in self._db.execute(f"SELECT * FROM {table}"):
+                identity, tracklet, kind = part
+                if checksum(table, *part, sealed) != said:
+                    raise ValueError(f"what is sealed of {tracklet} is not what was written")
+                named = (table, identity, tracklet, kind)
+                try:
+                    plain[named] = self._sealing.opened(identity, sealed, _purpose(named))
+                except ErasedError:
+                    plain[named] = None
+        return plain
+
+    def _put_together(self, row: Row, value: bytes, plain: Mapping[Part, bytes | None]) -> Any:
+        """What was written, or None where that cannot be any more."""
         if not SIGNS.search(value):
             return msgspec.Raw(value)
         lowered = _any.decode(value)
         known: dict[Part, int] = {}
+        is_whole = True
         for part, array in parts_of(lowered, row[0], row[3]):
             array["bytes"] = plain[part]
-            known[part] = _hash(part, plain[part])
+            is_whole &= plain[part] is not None
+            known[part] = _hash(part, plain[part] or b"")
             self._owners[part[1]] = self._owners.get(part[1], 0) + 1
         if known:
             self._parts[row] = known
-        return lowered
+        return lowered if is_whole else None
 
 
 def parts_of(value: Any, node: str, key: Key) -> Iterator[tuple[Part, dict[str, Any]]]:
@@ -251,6 +276,11 @@ def _parts_of(value: Any, node: str, identity: str, tracklet: str) -> Iterator[t
     for name in CHILDREN.get(str(kind), value):
         if value[name]:
             yield from _parts_of(value[name], node, identity, tracklet)
+
+
+def _purpose(part: Part) -> str:
+    table, _, tracklet, kind = part
+    return f"{table} {tracklet} {kind}"
 
 
 def _hash(part: Part, plain: bytes) -> int:

@@ -8,17 +8,20 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from pipeline._store_file import FaultError, StoreError, blamed, checksum
+from pipeline._store_commands import Asked, add_entry, commands, take_command
+from pipeline._store_file import FaultError, StoreError, blamed, checksum, opened
 from pipeline._store_outbox import Outbox, Taken
 from pipeline._store_states import Sealing, States
-from pipeline.events import Envelopes, Published
+from pipeline.commands import ERASED, Outcome
+from pipeline.events import Envelopes, Provenance, Published
+from pipeline.messages import CorrectionEvent
 from pipeline.publish._drain import Drain
 from pipeline.publish._positions import PositionLines
 
@@ -47,13 +50,44 @@ class At(msgspec.Struct, frozen=True):
     has_ended: bool = False
 
 
+class Maker(msgspec.Struct, frozen=True):
+    """What its events say of where they come from, for whoever adds one while nothing runs."""
+
+    graph: str
+    graph_sha256: str
+    purpose: str
+    retention_class: str
+    corrects: str  # the node that says who was taken for whom
+
+    @classmethod
+    def of(cls, told: Provenance) -> Maker:
+        node = told.producers.get(CorrectionEvent, "")
+        return cls(told.graph, told.graph_sha256, told.purpose, told.retention_class, node)
+
+    def provenance(self, origin: Origin) -> Provenance:
+        producers: dict[type, str] = {CorrectionEvent: self.corrects} if self.corrects else {}
+        return Provenance(
+            origin.site,
+            self.graph,
+            origin.epoch,
+            self.graph_sha256,
+            self.purpose,
+            self.retention_class,
+            producers,
+        )
+
+
+Fact = Origin | At | Maker
+
+
 @dataclass(frozen=True)
 class Batch:
     """What one transaction writes."""
 
     events: Sequence[Published] = ()
     states: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
-    facts: Sequence[Origin | At] = ()
+    facts: Sequence[Fact] = ()
+    outcomes: Sequence[Outcome] = ()  # of commands
 
 
 @dataclass
@@ -67,6 +101,19 @@ class Base:
     def __post_init__(self) -> None:
         self.states, self.outbox = States(self.db, self.sealing), Outbox(self.db)
 
+    @classmethod
+    def opened(cls, path: Path, seal: Callable[[Path], Sealing]) -> Base:
+        db = opened(path)
+        try:
+            return cls(path, db, seal(path.parent))
+        except BaseException:
+            db.close()
+            raise
+
+    def close(self) -> None:
+        self.db.close()
+        self.sealing.close()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that is done inside, or nothing. Raises StoreError where the disk does not take it."""
@@ -75,18 +122,30 @@ class Base:
             yield
             self.sealing.keep()
             self.db.execute("COMMIT")
+            self.sealing.settle()
         except BaseException as error:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
             raise blamed(self.path, error) if isinstance(error, sqlite3.Error) else error from error
 
-    def note(self, fact: Origin | At) -> None:
+    def note(self, fact: Fact) -> None:
         name, value = type(fact).__name__, msgspec.msgpack.encode(fact)
         self.db.execute(
             "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (name, value, checksum("facts", name, value))
         )
 
-    def facts(self) -> tuple[Origin, At] | None:
+    def record(self, outcome: Outcome) -> None:
+        """A command is done: it is not asked for again, and the audit log says by the clock when and what."""
+        take_command(self.db, outcome.number, outcome.at_ns)
+        for subject in outcome.subjects:
+            add_entry(self.db, time.time_ns(), outcome.kind, subject, outcome.detail)
+
+    def truncate(self) -> bool:
+        """Leave nothing in the write-ahead log; False while somebody reads from it."""
+        (is_busy, _, _) = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
+
+    def facts(self) -> tuple[Origin, At, Maker] | None:
         """What was noted last, or nothing in a store that has just been made. Raises FaultError."""
         rows = self.db.execute("SELECT name, value, checksum FROM facts").fetchall()
         if not rows:
@@ -97,6 +156,7 @@ class Base:
         return (
             msgspec.msgpack.decode(values[Origin.__name__], type=Origin),
             msgspec.msgpack.decode(values[At.__name__], type=At),
+            msgspec.msgpack.decode(values[Maker.__name__], type=Maker),
         )
 
 
@@ -114,13 +174,17 @@ class Writer:
         self.failures: list[Exception] = []
         self._base, self._envelopes, self._drains, self._positions = base, envelopes, drains, positions
         self._most = most  # events that may wait for a publisher
+        self._asked = 0  # the number of the last command that was found
+        self._is_untruncated = True  # what a process that died has left is taken out too
         self._families = frozenset[str]().union(*(drain.families for drain in drains))
         self._taken: dict[str, Taken] = {}
         self._lock = threading.Lock()  # of the line above
         self._batches: queue.Queue[Batch | None] = queue.Queue(BEHIND)
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
 
-    def start(self) -> None:
+    def start(self, ask: Callable[[Sequence[Asked]], None]) -> None:
+        """Begin; `ask` is told of every command that somebody adds."""
+        self._ask = ask
         self._thread.start()
 
     def put(self, batch: Batch | None) -> None:
@@ -151,8 +215,18 @@ class Writer:
             for fact in batch.facts:
                 base.note(fact)
             base.outbox.note(taken)
+            for outcome in batch.outcomes:
+                base.record(outcome)
+        self._is_untruncated |= any(outcome.kind == ERASED for outcome in batch.outcomes)
+        if self._is_untruncated:
+            self._is_untruncated = not base.truncate()
         for drain in self._drains:
             drain.tell(base.outbox.last)
+
+    def _look_for_commands(self) -> None:
+        if rows := commands(self._base.db, after=self._asked):
+            self._asked = rows[-1].number
+            self._ask(rows)
 
     def stop(self, within_s: float) -> bool:
         """Write what waits, and end; whether it has."""
@@ -175,6 +249,7 @@ class Writer:
                     return
                 self._wait_for_room()
                 self.commit(batch)
+                self._look_for_commands()
         except Exception as error:
             self.failures.append(error)
 

@@ -48,7 +48,7 @@ class Envelopes:
     """
 
     def __init__(self, provenance: Provenance, sequences: Sequences | None = None) -> None:
-        self._provenance = provenance
+        self.provenance = provenance
         self._sequences = dict(sequences or {})
         self._allotted: set[tuple[str, str]] = set()
         self._provenance_data = {"graph_sha256": provenance.graph_sha256, "code_version": CODE_VERSION}
@@ -85,7 +85,7 @@ class Envelopes:
         return {**data, "time_ns": event.captured_ns, "provenance": provenance, "privacy": self._privacy}
 
     def _envelope(self, event: Published, key: str, sequence: int, data: dict[str, Any]) -> dict[str, Any]:
-        origin, subject = self._provenance, _subject(event)
+        origin, subject = self.provenance, _subject(event)
         return {
             "specversion": "1.0",
             "id": self._id(event, subject),
@@ -103,22 +103,22 @@ class Envelopes:
 
     def _partition_key(self, event: Published) -> str:
         by_site = isinstance(event, IdentityEvent | CorrectionEvent) or not event.camera_id
-        return self._provenance.site if by_site else event.camera_id
+        return self.provenance.site if by_site else event.camera_id
 
     def _producer(self, event: Published) -> str:
         """The node; of what happens to a camera or the graph, that camera or the graph."""
         if isinstance(event, SystemEvent):
             return event.camera_id or "graph"
-        return self._provenance.producers.get(type(event), "source")
+        return self.provenance.producers.get(type(event), "source")
 
     def _id(self, event: Published, subject: str) -> str:
-        origin, frame = self._provenance, getattr(event, "frame_index", -1)
+        origin, frame = self.provenance, getattr(event, "frame_index", -1)
         producer = self._producer(event)
         place = f"{event.captured_ns}|{event.camera_id}|{frame}"
         return _digest(origin.site, origin.epoch, place, producer, subject, type_of(event))
 
     def _trace(self, event: Published) -> str:
-        origin, frame = self._provenance, getattr(event, "frame_index", -1)
+        origin, frame = self.provenance, getattr(event, "frame_index", -1)
         trace = _digest(origin.site, origin.epoch, event.camera_id, str(frame))
         return f"00-{trace}-{_digest(trace, type_of(event), _subject(event))[:16]}-01"
 

@@ -6,7 +6,8 @@ A singular name (Frame, Tracklet, Embedding) is one thing. Events are what leave
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import ctypes
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
@@ -27,6 +28,7 @@ Metres = NDArray[np.float32]  # (n,); NaN where unknown
 Vector = NDArray[np.float32]  # (d,), unit length
 
 T = TypeVar("T", bound=np.generic)
+UNSAID = -1  # there has been no event about somebody yet
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 Modality = Literal["rgb", "depth", "rgbd", "infrared", "aerial"]
@@ -269,6 +271,10 @@ class Sighting:
         unit: Vector = self.looks / max(float(np.sqrt(self.looks @ self.looks)), 1e-9)
         return unit
 
+    def overwrite(self) -> None:
+        """Leave nothing in memory of what it looked like: for whoever holds the only reference, and drops it."""
+        ctypes.memset(self.looks.ctypes.data, 0, self.looks.nbytes)  # one that was restored is read-only
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identity:
@@ -278,10 +284,40 @@ class Identity:
     appeared_ns: int
     sightings: tuple[Sighting, ...]  # in the order of their tracklets
     is_confirmed: bool = False
-    said_ns: int = 0  # of the last event about them
+    said_ns: int = 0  # of the last event about them, or UNSAID
     seen_ns: int = 0  # the last time they were
     is_lost: bool = False
     previous_ids: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All that it has been known by."""
+        return (self.identity_id, *self.previous_ids)
+
+    def anew(self, at_ns: int) -> Identity | None:
+        """Somebody new, of whose looks nothing is known, who goes on with the tracklets that are open; if any are."""
+        nothing = np.empty(0, np.float32)
+        kept = tuple(replace(one, looks=nothing, votes=0) for one in self.sightings if one.is_open)
+        if not kept:
+            return None
+        id = derived_id("P-", at_ns, kept[0].tracklet.tracklet_id, "anew")
+        return Identity(id, at_ns, kept, said_ns=UNSAID, seen_ns=max(one.tracklet.seen_ns for one in kept))
+
+    def overwrite(self) -> None:
+        """Leave nothing in memory of what it looked like."""
+        for one in self.sightings:
+            one.overwrite()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Somebody asks for something: told to stages that remember the site and take it, at a cut."""
+
+    camera_id: ClassVar[str] = ""  # of no one camera
+    number: int
+    kind: Literal["erase"]
+    subject: str  # an identity
+    captured_ns: int = 0  # the time of the cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +417,12 @@ class CorrectionEvent:
     tracklet_ids: tuple[str, ...] = ()  # a split: those that belong to to_ids[-1] from now on
     reverses: str | None = None
 
+    @classmethod
+    def of_erasure(cls, who: Identity, at_ns: int) -> Self:
+        """Somebody was taken out, by all names that they have had."""
+        last = max(who.sightings, key=lambda one: one.tracklet.seen_ns).tracklet
+        return cls("erased", last.camera_id, at_ns, who.ids, (), who.appeared_ns, "on request")
+
     def whose(self, tracklet_id: str, identity_id: str) -> str:
         """Whose a tracklet is from now on that was `identity_id`'s."""
         if self.kind == "merged" and identity_id in self.from_ids:
@@ -437,7 +479,7 @@ class Portrait:
 
 
 Event = TrackletEvent | IdentityEvent | CorrectionEvent | SystemEvent | Positions | Portrait
-Message = FrameSet | Frame | Detections | Tracks | Tracklet | Embedding | Reset | Event
+Message = FrameSet | Frame | Detections | Tracks | Tracklet | Embedding | Reset | Command | Event
 
 
 def derived_id(prefix: str, at_ns: int, *parts: str) -> str:

@@ -152,6 +152,9 @@ class Report:
         return self._paths[tracklet]
 
     def _correct(self, event: CorrectionEvent) -> None:
+        if event.kind == "erased":
+            for tracklet in [t for t, identity in self._identity_of.items() if identity in event.from_ids]:
+                del self._identity_of[tracklet], self._paths[tracklet]
         for tracklet, identity in self._identity_of.items():
             self._identity_of[tracklet] = event.whose(tracklet, identity)
 

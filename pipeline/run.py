@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.admission import Clocks, Gate
+from pipeline.commands import Commands
 from pipeline.cuts import BEGINNING, Cut
 from pipeline.messages import Frame, Heartbeat, Message
 from pipeline.order import BEAT, LAST, Barrier, Place
@@ -35,6 +36,7 @@ class Run:
     watch: Watch = field(default_factory=Watch)
     gates: dict[str, Gate] = field(default_factory=dict)  # by camera, of the live sources
     clocks: Clocks = field(default_factory=Clocks)
+    commands: Commands = field(default_factory=Commands)  # stages are told of them at barriers
     frames: int = field(default=0, init=False)  # of which everything has come out
     began_ns: int = field(default=0, init=False)  # when the first and the last of them were captured
     now_ns: int = field(default=0, init=False)

@@ -68,7 +68,12 @@ class Session:
         self.run = Run(self._take, speed=self.choices.speed, seconds=self.choices.seconds, opened=self._open)
         if not self.choices.record:
             every_s = self.file.keeping.every_s or CUT_EVERY_S[self.is_live]
-            self.run = replace(self.run, take=self._cut, barrier_ns=round(every_s * 1e9))
+            self.run = replace(
+                self.run,
+                take=self._cut,
+                barrier_ns=round(every_s * 1e9),
+                commands=self.store.commands,
+            )
 
     @property
     def camera_ids(self) -> list[str]:

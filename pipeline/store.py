@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +23,12 @@ from pipeline._store_file import (
     StoreError,
     blamed,
     locked,
-    opened,
     set_aside,
 )
 from pipeline._store_outbox import Taken
-from pipeline._store_states import Plain, Sealing
-from pipeline._store_writer import At, Base, Batch, Origin, Writer
+from pipeline._store_states import Sealing
+from pipeline._store_writer import At, Base, Batch, Maker, Origin, Writer
+from pipeline.commands import Commands
 from pipeline.cuts import BEGINNING, Cut
 from pipeline.events import Envelopes, Published, Sequences
 from pipeline.messages import Event, Portrait, Positions
@@ -36,9 +36,18 @@ from pipeline.publish._drain import Drain
 from pipeline.publish._positions import PositionLines
 from pipeline.publish._publisher import Publisher
 from pipeline.publish.log import EVENTS, POSITIONS, SYSTEM
+from pipeline.vault import KEYS, Vault
 from pipeline.wire import uncollected
 
-FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", EVENTS, SYSTEM, POSITIONS)  # of one run: set aside together
+FILES = (
+    NAME,
+    f"{NAME}-wal",
+    f"{NAME}-shm",
+    KEYS,
+    EVENTS,
+    SYSTEM,
+    POSITIONS,
+)  # of one run: set aside together
 ENDS_S, FAILS_S = 10.0, 2.0  # how long publishers may take for what is left, at the end and after a failure
 LIVE = "live"  # the source of what is no recording
 log = logging.getLogger(__name__)
@@ -76,9 +85,10 @@ class Restored:
 class Store:
     """The store in a run's folder, and its publishers. `restored` looks at what there is, `begin` makes the rest."""
 
-    def __init__(self, folder: Path, keeping: Keeping, sealing: Sealing | None = None) -> None:
+    def __init__(self, folder: Path, keeping: Keeping, seal: Callable[[Path], Sealing] = Vault) -> None:
         self.path = folder / NAME
-        self._folder, self._keeping, self._sealing = folder, keeping, sealing or Plain()
+        self.commands = Commands()
+        self._folder, self._keeping, self._seal = folder, keeping, seal
         self._closing, self._lock = ExitStack(), -1
         self._base: Base | None = None
         self._writer: Writer | None = None
@@ -97,7 +107,7 @@ class Store:
             return self._read(origin)
         except DamagedError as error:
             if self._base:
-                self._base.db.close()
+                self._base.close()
                 self._base = None
             ending = set_aside(self._folder, FILES)
             text = "%s; it and its logs are kept, their names end with %s, and the run begins anew"
@@ -125,12 +135,14 @@ class Store:
         self._writer = Writer(base, envelopes, self._drains, self._positions, self._keeping.max_waiting)
         with base.transaction():
             base.outbox.leave(publishers)
+        base.sealing.keep_only(base.states.owners)
+        facts = kept.origin, self._at(kept.cut, kept.has_ended), Maker.of(envelopes.provenance)
         for name, one in taken.items():
             self._writer.acknowledge(name, one)
-        self._writer.commit(Batch(facts=(kept.origin, self._at(kept.cut, kept.has_ended))))
+        self._writer.commit(Batch(facts=facts))
         for drain in self._drains:
             drain.start(self.path, base.outbox.last, self._writer.acknowledge)
-        self._writer.start()
+        self._writer.start(self.commands.ask)
 
     def emit(self, event: Event) -> None:
         """Take one event: it is published with the next cut."""
@@ -151,7 +163,8 @@ class Store:
         self.check()
         events, self._events = self._events, []
         if self._writer:
-            self._writer.put(Batch(events, cut.states, (self._at(cut, has_ended),)))
+            outcomes = self.commands.done(cut.at_ns, events)
+            self._writer.put(Batch(events, cut.states, (self._at(cut, has_ended),), outcomes))
 
     def end(self) -> None:
         """Write what is left and let it be published, as far as the publishers are there."""
@@ -167,7 +180,7 @@ class Store:
             closing.callback(self._give_back_lock)
             has_stopped = not self._writer or self._writer.stop(FAILS_S)
             if self._base and has_stopped:
-                closing.callback(self._base.db.close)
+                closing.callback(self._base.close)
             closing.push(self._closing.__exit__)
             for drain in self._drains:
                 drain.finish(FAILS_S)
@@ -186,7 +199,7 @@ class Store:
 
     def _opened(self) -> Base:
         if self._base is None:
-            self._base = Base(self.path, opened(self.path), self._sealing)
+            self._base = Base.opened(self.path, self._seal)
         return self._base
 
     def _read(self, origin: Origin) -> Restored:
@@ -195,7 +208,7 @@ class Store:
             facts = base.facts()
             if facts is None:
                 return Restored(origin)
-            found, at = facts
+            found, at, _ = facts
             self._check_origin(found, origin)
             with uncollected():
                 cut = Cut(at.at_ns, base.states.read(), at.sources_ns)

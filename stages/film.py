@@ -140,5 +140,8 @@ class Film(
             del self._identity_of[next(iter(self._identity_of))]
 
     def _correct(self, event: CorrectionEvent) -> None:
+        if event.kind == "erased":
+            kept = {t: id for t, id in self._identity_of.items() if id not in event.from_ids}
+            self._identity_of = kept
         for tracklet, identity in self._identity_of.items():
             self._identity_of[tracklet] = event.whose(tracklet, identity)

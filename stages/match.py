@@ -12,6 +12,8 @@ from scipy.optimize import linear_sum_assignment
 
 from pipeline.keyed import Keyed
 from pipeline.messages import (
+    UNSAID,
+    Command,
     CorrectionEvent,
     Embedding,
     Identity,
@@ -30,7 +32,7 @@ REVIEWED = "reviewed"
 
 
 @dataclass
-class Match(Stage[Embedding, Given]):
+class Match(Stage[Embedding | Command, Given]):
     """Waits until a tracklet has been looked at `votes` times, weighs it against everyone in the gallery, and gives
     all tracklets that wait to people so that the evidence is greatest, nobody being in two places (Hungarian).
     Every `review_s` it looks back. Evidence is a log likelihood ratio.
@@ -87,7 +89,13 @@ class Match(Stage[Embedding, Given]):
             self._times_ns.put(REVIEWED, to_ns)
             yield from self._review(to_ns, reviewed_ns)
 
-    def process(self, embedding: Embedding) -> Iterator[Given]:
+    def process(self, message: Embedding | Command) -> Iterator[Given]:
+        if isinstance(message, Command):
+            yield from self._erase(message)
+        else:
+            yield from self._seen(message)
+
+    def _seen(self, embedding: Embedding) -> Iterator[Given]:
         id = embedding.tracklet.tracklet_id
         who = self._identities.get(self._whose.get(id) or "")
         if who is not None:
@@ -148,7 +156,8 @@ class Match(Stage[Embedding, Given]):
             self._whose.delete(id)
         if not one.is_open or one.tracklet.seen_ns - who.said_ns >= self.event_every_s * 1e9:
             changed = replace(changed, said_ns=one.tracklet.seen_ns)
-            yield identity_event("observed", changed, one, seen_again(one, len(self._identities)))
+            kind: IdentityKind = "appeared" if who.said_ns == UNSAID else "observed"
+            yield identity_event(kind, changed, one, seen_again(one, len(self._identities)))
         self._identities.put(who.identity_id, changed)
 
     def _with(self, who: Identity, one: Sighting) -> Identity:
@@ -171,10 +180,24 @@ class Match(Stage[Embedding, Given]):
         if unseen_s > self.forget_after_s:
             self._identities.delete(who.identity_id)
             yield identity_event("expired", who, last, seen_again(last, len(self._identities)))
+            who.overwrite()
         elif not who.is_lost:
             lost = replace(who, is_lost=True)
             self._identities.put(who.identity_id, lost)
             yield identity_event("lost", lost, last, seen_again(last, len(self._identities)))
+
+    def _erase(self, command: Command) -> Iterator[CorrectionEvent]:
+        """Forget somebody; whoever is in view and was taken for them is somebody new."""
+        who = next((one for one in self._identities.values() if command.subject in one.ids), None)
+        if who is None:
+            return
+        self._identities.delete(who.identity_id)
+        if new := who.anew(command.captured_ns):
+            self._identities.put(new.identity_id, new)
+            for one in new.sightings:
+                self._whose.put(one.tracklet.tracklet_id, new.identity_id)
+        yield CorrectionEvent.of_erasure(who, command.captured_ns)
+        who.overwrite()
 
     def _review(self, now_ns: int, since_ns: int) -> Iterator[Given]:
         """One correction of each kind; the next review sees what came of it."""
@@ -222,5 +245,6 @@ def _looked(known: Sighting | None, embedding: Embedding) -> Sighting:
     kind = f"{embedding.model_id}/{embedding.modality}"
     looks, votes = (known.looks, known.votes) if known else (np.empty(0, np.float32), 0)
     if embedding.vector.size:
-        looks, votes = (looks + embedding.vector if votes else embedding.vector), votes + 1
+        # a copy: what is overwritten one day is nobody else's
+        looks, votes = (looks + embedding.vector if votes else embedding.vector.copy()), votes + 1
     return Sighting(tracklet, looks, votes, kind, tracklet.phase != "closed")

@@ -75,6 +75,7 @@ def test_a_damaged_file_is_a_typed_error_or_the_state_that_was(tmp_path):
     whole, random_, seen = (tmp_path / "whole" / "site.db").read_bytes(), random.Random(5), {}
     folder = tmp_path / "mutant"
     folder.mkdir()
+    shutil.copy2(tmp_path / "whole" / "keys.db", folder)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(MUTANTS):
         (folder / "site.db").write_bytes(mutated(whole, random_))

@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 from stored import ORIGIN, VECTOR, Shelf, cut, gallery, held, somebody, stored
 
 from pipeline import _store_file
-from pipeline._store_commands import Command, add_command, add_entry, audit, commands, take_command
+from pipeline._store_commands import Asked, add_command, add_entry, audit, commands, take_command
 from pipeline._store_writer import Origin
 from pipeline.cuts import Cuts
 from pipeline.keyed import Changes
 from pipeline.order import Barrier
 from pipeline.publish.log import Log
 from pipeline.store import Keeping, Store, StoreError
+from pipeline.vault import FORMAT, NONCE, TAG, Vault
 from pipeline.wire import decode, encode
+
+OVERHEAD = len(FORMAT) + NONCE + TAG  # of what is sealed
 
 
 def opened(folder):
@@ -104,8 +107,11 @@ def test_vectors_and_crops_lie_in_their_own_tables_alone(tmp_path):
         crops = db.execute("SELECT identity, tracklet, kind, length(sealed) FROM crops").fetchall()
         others = b"".join(value for (value,) in db.execute("SELECT value FROM states"))
     owners = [("P-1", "T-1"), ("P-1", "T-2"), ("T-9", "T-9")]
-    assert vectors == [(*one, "match kind", VECTOR.tobytes()) for one in owners]
-    assert crops == [("T-5", "T-5", "match 7 color", 36)]
+    assert [row[:3] for row in vectors] == [(*one, "match kind") for one in owners]
+    with closing(Vault(tmp_path)) as vault:
+        for identity, tracklet_, kind, sealed in vectors:
+            assert vault.opened(identity, sealed, f"vectors {tracklet_} {kind}") == VECTOR.tobytes()
+    assert crops == [("T-5", "T-5", "match 7 color", 36 + OVERHEAD)]
     assert VECTOR.tobytes() not in others
     assert bytes([99] * 12) not in others
     again = state(tmp_path)
@@ -132,11 +138,11 @@ class Told:
     def __init__(self):
         self.sealed, self.forgotten, self.kept = [], [], 0
 
-    def seal(self, identity, plain):
+    def seal(self, identity, plain, purpose):
         self.sealed.append(identity)
         return plain[::-1]
 
-    def opened(self, identity, sealed):
+    def opened(self, identity, sealed, purpose):
         return sealed[::-1]
 
     def keep(self):
@@ -144,6 +150,12 @@ class Told:
 
     def forget(self, identity):
         self.forgotten.append(identity)
+
+    def settle(self):
+        self.settled = self.kept
+
+    def close(self):
+        self.is_closed = True
 
 
 def test_what_is_sealed_is_sealed_when_it_changes_and_forgotten_with_its_identity(tmp_path):
@@ -155,8 +167,9 @@ def test_what_is_sealed_is_sealed_when_it_changes_and_forgotten_with_its_identit
         store.take(cut(7, _identities=gallery(deleted=("P-2",))))
     assert sealing.sealed == ["P-1", "P-2", "P-1"]
     assert sealing.forgotten == ["P-2"]
-    assert sealing.kept >= 3
-    with closing(Store(tmp_path, Keeping(), sealing)) as store:
+    assert sealing.kept == sealing.settled >= 3
+    assert sealing.is_closed
+    with closing(Store(tmp_path, Keeping(), lambda folder: sealing)) as store:
         people = decode(store.restored(ORIGIN).cut.states["match"][""])["_identities"].put
     assert [one.looks.tolist() for one in people["P-1"].sightings] == [VECTOR.tolist()] * 2
 
@@ -382,10 +395,10 @@ def test_commands_and_audit_are_rows_that_another_program_may_add(tmp_path):
             add_entry(db, 5, "erased", "P-1", "on request")
         store.take(cut(5))
     with opened(tmp_path) as db, db:
-        assert commands(db) == [Command(1, "erase", b"P-1"), Command(2, "erase", b"P-2")]
+        assert commands(db) == [Asked(1, "erase", b"P-1"), Asked(2, "erase", b"P-2")]
         take_command(db, 1, 40)
         assert (commands(db), commands(db, is_taken=True)) == (
-            [Command(2, "erase", b"P-2")],
-            [Command(1, "erase", b"P-1", 40)],
+            [Asked(2, "erase", b"P-2")],
+            [Asked(1, "erase", b"P-1", 40)],
         )
         assert [(entry.subject, entry.detail) for entry in audit(db)] == [("P-1", "on request")]

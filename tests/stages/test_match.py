@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from builders import embedding, tracklet
 
-from pipeline.messages import CorrectionEvent, IdentityEvent
-from pipeline.wire import encode
+from pipeline.messages import Command, CorrectionEvent, IdentityEvent
+from pipeline.wire import decode, encode
 from stages._evidence import Evidence
 from stages.match import Match
 
@@ -313,3 +313,77 @@ def test_carries_on_from_a_snapshot(cut_s):
 def test_refuses_a_setting_that_makes_no_sense(setting):
     with pytest.raises(ValueError, match=f"{setting} must be above 0, got 0"):
         Match(**{setting: 0})
+
+
+def erase(site, name, at_s):
+    command = Command(1, "erase", site.identity_of(name), int(at_s * S))
+    given = list(site.match.process(command))
+    site.said += given
+    return command.subject, given
+
+
+def test_who_was_erased_is_in_no_state_and_their_looks_are_zero_in_memory():
+    site = Site().visit("a", "east", RED, 0, 4).visit("b", "east", BLUE, 5, 9)
+    looks = [one.looks for who in site.match._identities.values() for one in who.sightings]
+    gone, (event,) = erase(site, "a", 10)
+    assert (event.kind, event.from_ids, event.to_ids) == ("erased", (gone,), ())
+    assert (event.captured_ns, event.effective_from_ns, event.camera_id) == (10 * S, 0, "east")
+    assert [bool(one.any()) for one in looks] == [False, True]
+    assert gone.encode() not in encode(Match.snapshot(site.match))
+    assert [who.identity_id for who in site.match._identities.values()] == [site.identity_of("b")]
+
+
+def test_looks_that_were_restored_are_overwritten_too():
+    site = Site().visit("a", "east", RED, 0, 4)
+    restored = Match()
+    restored.restore(decode(encode(site.match.snapshot())))
+    site.match = restored
+    (looks,) = [one.looks for who in restored._identities.values() for one in who.sightings]
+    erase(site, "a", 5)
+    assert not looks.any()
+
+
+def test_what_was_seen_of_somebody_who_was_erased_is_no_reason_to_know_them_again():
+    site = Site().visit("a", "east", RED, 0, 4)
+    gone, _ = erase(site, "a", 5)
+    site.visit("b", "east", RED, 20, 24)
+    assert site.identity_of("b") != gone
+    assert site.kinds() == ["appeared", "erased", "appeared"]
+
+
+def test_who_is_in_view_when_they_are_erased_goes_on_as_somebody_new():
+    site = Site().visit("a", "east", RED, 0, 4, closes=False)
+    gone, _ = erase(site, "a", 4.5)
+    site.visit("a", "east", RED, 5, 9)
+    new = site.identity_of("a")
+    assert new != gone
+    kinds = [
+        (e.kind, e.identity_id) for e in site.said if isinstance(e, IdentityEvent) and e.captured_ns > 4.5 * S
+    ]
+    assert kinds[0] == ("appeared", new) and {kind for kind, _ in kinds[1:]} == {"observed"}
+    (who,) = site.match._identities.values()
+    assert who.sightings[0].votes == 4 and np.allclose(
+        who.sightings[0].vector, RED
+    )  # of what came after alone
+
+
+def test_who_was_merged_is_erased_by_any_of_their_names():
+    site = Site().visit("a", "east", RED, 0, 3)
+    (who,) = site.match._identities.values()
+    site.match._identities.put(who.identity_id, replace(who, previous_ids=("P-2", "P-3")))
+    (event,) = site.match.process(Command(1, "erase", "P-3", 8 * S))
+    assert event.from_ids == (who.identity_id, "P-2", "P-3")
+    assert len(site.match._identities) == 0
+
+
+def test_nobody_is_erased_by_a_name_that_nobody_has():
+    site = Site().visit("a", "east", RED, 0, 4)
+    assert list(site.match.process(Command(1, "erase", "P-0", 5 * S))) == []
+    assert len(site.match._identities) == 1
+
+
+def test_a_tracklet_that_was_looked_at_once_shares_no_memory_with_its_embedding():
+    match, vector = Match(votes=2), RED.copy()
+    list(match.process(embedding(tracklet("east", "T-1"), vector)))
+    (one,) = match._waiting.values()
+    assert not np.shares_memory(one.looks, vector)

@@ -1,0 +1,96 @@
+"""What a running graph is asked to do, on its way from the rows of a store to the stages and back. A stage is told at
+a barrier, and the cut there says that it has been done: after a crash it is either done or asked for again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import msgspec
+
+from pipeline._store_commands import Asked
+from pipeline.messages import Command, CorrectionEvent
+
+Kind = Literal["erased", "unknown", "refused"]  # of entries in the audit log
+ERASED: Kind = "erased"
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a row says beside its kind, as JSON."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one command: an entry of the audit log for each subject."""
+
+    number: int
+    at_ns: int
+    kind: Kind
+    subjects: tuple[str, ...]
+    detail: str
+
+
+class Commands:
+    """Those of one run that are not in a cut yet. Any thread may call; all that ask for one moment get the same."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[Command] = []
+        self._refused: list[Outcome] = []
+        self._due: dict[int, tuple[Command, ...]] = {}  # by the time of the barrier at which stages are told
+        self._decided_ns = -1  # what is asked for from now on is due later than this
+
+    def ask(self, rows: Iterable[Asked]) -> None:
+        """These are to be done at the next barrier."""
+        with self._lock:
+            for row in rows:
+                try:
+                    body = msgspec.json.decode(row.body, type=Body)
+                    said = {"number": row.number, "kind": row.kind, "subject": body.subject}
+                    self._waiting.append(msgspec.convert(said, Command))
+                except msgspec.DecodeError as error:
+                    detail = f"command {row.number}, {row.kind}: {error}"
+                    self._refused.append(Outcome(row.number, 0, "refused", ("",), detail))
+
+    def at(self, at_ns: int) -> tuple[Command, ...]:
+        """What stages do at the barrier there."""
+        with self._lock:
+            if at_ns > self._decided_ns:
+                self._decided_ns = at_ns
+                if self._waiting:
+                    self._due[at_ns] = tuple(replace(one, captured_ns=at_ns) for one in self._waiting)
+                    self._waiting = []
+            return self._due.get(at_ns, ())
+
+    def done(self, at_ns: int, events: Sequence[Any]) -> list[Outcome]:
+        """What became of those at this barrier, which has come out of the graph with these events."""
+        due = self.at(at_ns)
+        with self._lock:
+            self._due.pop(at_ns, None)
+            refused, self._refused = self._refused, []
+        return [*(replace(one, at_ns=at_ns) for one in refused), *(_outcome(one, events) for one in due)]
+
+
+def request(subject: str) -> bytes:
+    """The body of a row that asks for something to be done to an identity."""
+    return msgspec.json.encode(Body(subject))
+
+
+def erased(command: Command, event: CorrectionEvent) -> Outcome:
+    """It has been done."""
+    return Outcome(command.number, command.captured_ns, ERASED, event.from_ids, f"command {command.number}")
+
+
+def _outcome(command: Command, events: Sequence[Any]) -> Outcome:
+    for event in events:
+        is_erasure = isinstance(event, CorrectionEvent) and event.kind == "erased"
+        if is_erasure and command.subject in event.from_ids and event.captured_ns == command.captured_ns:
+            return erased(command, event)
+    return Outcome(
+        command.number, command.captured_ns, "unknown", (command.subject,), f"command {command.number}"
+    )
