@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from pipeline.events import FAMILIES, SCHEMA_VERSION
+from pipeline.publish._state import STATE_SCHEMA, state_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 STRING = {"type": "string"}
@@ -28,13 +29,13 @@ COMMON: dict[str, Any] = {
 
 
 def event_schemas() -> dict[str, dict[str, Any]]:
-    """The schema of the data of every event type, by type name."""
+    """The schema of the data of every event type, by type name; and of the records of states."""
     schemas: dict[str, dict[str, Any]] = {}
     for cls, family in FAMILIES.items():
         for kind in get_args(get_type_hints(cls)["kind"]):
             name = f"sightline.{family}.{kind}.{SCHEMA_VERSION}"
             schemas[name] = _schema(cls, name)
-    return schemas
+    return schemas | {STATE_SCHEMA: state_schema() | _head(STATE_SCHEMA)}
 
 
 def _schema(cls: type, name: str) -> dict[str, Any]:
@@ -45,11 +46,13 @@ def _schema(cls: type, name: str) -> dict[str, Any]:
     }
     required = [RENAMED.get(key, key) for key in body["required"] if key not in APART]
     schema = {
-        "$schema": DIALECT,
-        "$id": f"urn:sightline:schema:{name}",
-        "title": name,
+        **_head(name),
         "type": "object",
         "properties": properties | COMMON,
         "required": [*required, *COMMON],
     }
     return schema | ({"$defs": parts} if parts else {})
+
+
+def _head(name: str) -> dict[str, Any]:
+    return {"$schema": DIALECT, "$id": f"urn:sightline:schema:{name}", "title": name}
