@@ -11,13 +11,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "calibration": {"calibration"},
+    "clients": {
+        "clients",
+        "sightline_client",
+    },  # a wheel of its own: it knows what is published, not who publishes
     "configs": {"configs"},
     "engines": {"engines", "configs"},
     "pipeline": {"pipeline", "configs", "calibration.camera", "calibration.site", "calibration.standing"},
     "stages": {"stages", "pipeline.messages", "pipeline.stage", "pipeline.keyed", "calibration"},
 }
 ALSO = {"stages/source/simulated.py": {"engines.people"}}  # it renders its input, which no graph file names
-OURS = {*MAY_IMPORT, "run"}
+OURS = {*MAY_IMPORT, "run", "sightline_client"}
 HEAVY = {
     "torch",
     "ray",
@@ -32,6 +36,7 @@ HEAVY = {
     "av",
     "rosbags",
 }
+API = "clients/python/sightline_client/__init__.py"  # the names that its users import
 MAX_LINES, MAX_FUNCTION_LINES = 300, 40
 LONGER = {  # file or file:function, and why
     "engines/_overhead_holes.py:points_in_holes": "one flood fill, compiled: its parts share every array",
@@ -65,8 +70,12 @@ def test_imports_only_what_its_folder_may(file):
     assert {name for name in ours if not any(name == a or name.startswith(a + ".") for a in allowed)} == set()
 
 
+def _module(file):
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removeprefix("clients.python.")
+
+
 def test_no_file_imports_itself_in_a_circle():
-    names = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in FILES}
+    names = {_module(file): file for file in FILES}
     edges = {name: set(at_import(ast.parse(file.read_text()))) & set(names) for name, file in names.items()}
     TopologicalSorter(edges).prepare()
 
@@ -105,7 +114,7 @@ def test_nothing_is_pickled_and_no_yaml_is_trusted():
 
 
 def test_package_files_are_empty():
-    assert [f for f in FILES if f.name == "__init__.py" and f.read_text()] == []
+    assert [f for f in FILES if f.name == "__init__.py" and f.read_text() and f != ROOT / API] == []
 
 
 def test_nothing_here_names_a_machine_or_a_registry():
