@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -22,20 +21,18 @@ from rich.console import Console
 from calibration.manifest import Manifest, ManifestError, RecordedCamera, recorded
 from calibration.manifest import write as write_manifest
 from configs.build import ConfigError
-from configs.read import write
 from engines._model_commands import compile_model, models
 from pipeline._erase_command import erase_identity
+from pipeline._graph_commands import check, schema, show
+from pipeline._host_commands import keypair, worker
 from pipeline.choices import RECORD, Choices, folder_of
-from pipeline.drawing import as_svg, as_text
 from pipeline.events import CODE_VERSION
-from pipeline.graph_schema import graph_schema
 from pipeline.graphfile import GraphFile
 from pipeline.instances import StageError
 from pipeline.progress import ConsoleHandler, shown
 from pipeline.publish.log import EVENTS, LogError
 from pipeline.report import CUT_SHORT, Report, clock, ledger_table, printed, short
 from pipeline.report import Path as Walk
-from pipeline.schema import event_schemas
 from pipeline.session import INTERRUPTED, Session
 from pipeline.stage import InputError
 from pipeline.store import StoreError
@@ -48,7 +45,6 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_
 out = Console(highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
-GraphArgument = Annotated[Path, typer.Argument(help="Like configs/topview_rgbd.yaml.", metavar="GRAPH")]
 Flag: Any = partial(typer.Option, metavar="")
 NewFolder = Annotated[Path, typer.Option("--out", help="A new folder.", metavar="DIR")]
 
@@ -75,6 +71,7 @@ def main(  # noqa: PLR0913
     picture: Annotated[bool, Flag("--picture", help="Draw a picture, of real people too.")] = False,
     video: Annotated[Path | None, typer.Option(help="Film who is followed.", metavar="FILE")] = None,
     executor: Annotated[str, typer.Option(help="threads, processes or inline; else what suits.")] = "",
+    placement: Annotated[str, typer.Option(help="Of nodes on hosts.", metavar="NAME")] = "",
     people: People = 12,
     seconds: Seconds = 120.0,
     fps: Fps = 10.0,
@@ -89,54 +86,19 @@ def main(  # noqa: PLR0913
     if graph is None:
         raise ConfigError("--graph: is missing; try --graph configs/topview_rgbd.yaml --simulate, or --help")
     crowd = {"people": people, "seconds": seconds, "fps": fps, "seed": seed}
-    asked = [name for name in crowd if "COMMANDLINE" in str(context.get_parameter_source(name))]
-    if asked and not simulate:
-        raise ConfigError(f"--{asked[0]}: is for simulated people; leave it out, or add --simulate")
+    if not simulate:
+        _check_nobody_is_asked_for(context, crowd)
     choices = Choices(
         replay=replay,
         simulate=crowd if simulate else None,
         speed=speed,
         executor=executor,
+        placement=placement,
         positions=positions or simulate,
         is_drawn=picture or simulate,
         video=video,
     )
     raise typer.Exit(_run(GraphFile.read(graph), choices, folder))
-
-
-@app.command()
-def check(graph: GraphArgument) -> None:
-    """Say whether a graph can run, without opening a camera, a file or a model."""
-    checked = GraphFile.read(graph).graph()
-    cameras = len(checked.sources)
-    out.print(f"{graph}: good, {cameras} cameras and {len(checked.nodes) - cameras} stages", soft_wrap=True)
-
-
-@app.command()
-def show(
-    graph: GraphArgument,
-    svg: Annotated[Path | None, typer.Option(help="Draw it into this file.", metavar="FILE")] = None,
-) -> None:
-    """Draw a graph: what runs, what feeds what, what travels between."""
-    checked = GraphFile.read(graph).graph()
-    if svg is None:
-        out.print(as_text(checked), markup=False, soft_wrap=True)
-    else:
-        _write(svg, as_svg(checked))
-
-
-@app.command()
-def schema(
-    events: Annotated[
-        Path | None, typer.Option(help="Write the schemas of all events into this folder.", metavar="DIR")
-    ] = None,
-) -> None:
-    """Print the JSON Schema of graph files, for editors; or write those of the events."""
-    if events is None:
-        print(json.dumps(graph_schema(), indent=2))
-        return
-    for name, made in event_schemas().items():
-        _write(events / f"{name}.json", json.dumps(made, indent=2) + "\n")
 
 
 @app.command()
@@ -187,9 +149,16 @@ def evaluate(
     _print_scores(events, truth)
 
 
-app.command()(models)
+for command in (check, show, schema, models, worker, keypair):
+    app.command()(command)
 app.command(name="compile")(compile_model)
 app.command(name="erase")(erase_identity)
+
+
+def _check_nobody_is_asked_for(context: typer.Context, crowd: Mapping[str, Any]) -> None:
+    asked = [name for name in crowd if "COMMANDLINE" in str(context.get_parameter_source(name))]
+    if asked:
+        raise ConfigError(f"--{asked[0]}: is for simulated people; leave it out, or add --simulate")
 
 
 def _run(file: GraphFile, choices: Choices, folder: Path | None) -> int:
@@ -271,11 +240,6 @@ def _draw(report: Report, file: Path, is_simulated: bool) -> Path:
     if not cv2.imwrite(str(file), picture_of(cards, title)[:, :, ::-1]):
         raise InputError(f"{file}: cannot be written; make room and run again")
     return file
-
-
-def _write(path: Path, text: str) -> None:
-    write(path, text)
-    out.print(str(path), soft_wrap=True)
 
 
 def start() -> int:

@@ -16,7 +16,7 @@ from pipeline._store_file import FaultError, checksum
 from pipeline.cuts import ANEW
 from pipeline.keyed import Changes
 from pipeline.vault import ErasedError, ForgedError
-from pipeline.wire import KIND, VERSION, WireError
+from pipeline.wire import KIND, WireError, body_of, headed
 
 WHOLE = b""  # the key of a field that is not kept by key
 SEALED = {  # what nobody may read in a state: the table of each such field, by class
@@ -36,7 +36,7 @@ SIGNS = re.compile(b"|".join(map(re.escape, map(msgspec.msgpack.encode, SEALED))
 CHANGES = msgspec.msgpack.encode({KIND: Changes.__name__, "put": 0, "deleted": 0})[:11]  # how one begins
 
 _Fields = dict[str, msgspec.Raw]
-_state = msgspec.msgpack.Decoder(tuple[int, _Fields])
+_state = msgspec.msgpack.Decoder(_Fields)
 _changes = msgspec.msgpack.Decoder(_Fields)
 _put = msgspec.msgpack.Decoder(dict[str | int, msgspec.Raw])
 _deleted = msgspec.msgpack.Decoder(list[str | int])
@@ -98,7 +98,7 @@ class States:
         deleted, self._lost = self._lost, []
         for node, by_camera in states.items():
             for camera, state in by_camera.items():
-                _, fields = _state.decode(state)
+                fields = _state.decode(body_of(state))
                 if fields.pop(ANEW, None) is not None:
                     deleted += [row for row in self._rows if row[:2] == (node, camera)]
                 for field, value in fields.items():
@@ -214,7 +214,7 @@ class States:
             )
             log.warning(text, len(self._lost))
         return {
-            node: {camera: _encode((VERSION, fields)) for camera, fields in by.items()}
+            node: {camera: headed(_encode(fields)) for camera, fields in by.items()}
             for node, by in states.items()
         }
 

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -158,6 +159,12 @@ class Clocks:
         ahead_ns = captured_ns - time.monotonic_ns()
         with self._lock:
             self._ahead_ns[camera_id] = ahead_ns
+
+    def earliest_ns(self, camera_ids: Iterable[str]) -> int | None:
+        """The present in capture time by the slowest of these cameras that were heard."""
+        with self._lock:
+            ahead = [self._ahead_ns[id] for id in camera_ids if id in self._ahead_ns]
+        return time.monotonic_ns() + min(ahead) if ahead else None
 
     def now_ns(self, camera_id: str) -> int | None:
         """The present in capture time; by the slowest other camera for one that was never heard."""

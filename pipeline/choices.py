@@ -32,6 +32,7 @@ class Choices:
     seconds: float | None = None  # and then stop; of cameras by the clock, of recordings by their stamps
     speed: float = 0.0
     executor: str = ""  # or what suits
+    placement: str = ""  # or on this host alone
     positions: bool = False
     is_drawn: bool = False
     video: Path | None = None
@@ -39,6 +40,8 @@ class Choices:
     def __post_init__(self) -> None:
         if self.replay and self.simulate is not None:
             raise ConfigError("--replay and --simulate exclude each other; choose one")
+        if self.executor and self.placement:
+            raise ConfigError("--executor: with --placement each host runs its part in threads; leave it out")
         if self.executor and self.executor not in EXECUTORS:
             raise ConfigError(f"--executor: must be one of {', '.join(EXECUTORS)}, got {self.executor!r}")
 

@@ -21,6 +21,7 @@ from pipeline.choices import EXECUTORS, FILM, Choices, cameras_of, graph_of
 from pipeline.cuts import Cut
 from pipeline.events import Envelopes, Provenance, rfc3339
 from pipeline.executors import processes
+from pipeline.executors._job import placed_run
 from pipeline.graph import EVENTS, Graph
 from pipeline.graphfile import GraphFile
 from pipeline.inputs import fingerprint
@@ -114,7 +115,8 @@ class Session:
             if self._kept.has_ended:
                 self._begin()
             else:
-                EXECUTORS[self.executor](self.graph, self.run)
+                placed = placed_run(self.file, self.choices, self.folder) if self.choices.placement else None
+                (placed or EXECUTORS[self.executor])(self.graph, self.run)
                 stopped = "asked to stop" if self.run.is_finishing else "at its end"
                 self._take(SystemEvent("graph_stopped", "", time.time_ns(), stopped))
             self.store.end()

@@ -61,7 +61,7 @@ def logged(out):
 
 def ledger(printed):
     """The rows of the ledger as printed: node, camera, received, processed and how many were dropped."""
-    table = printed[printed.index("Ledger (frames)") :].splitlines()
+    table = printed[printed.index("Ledger (frames)") :].partition("└")[0].splitlines()
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table if line.startswith("│")]
     return [
         (node, camera, int(received), int(processed), sum(int(w) for w in dropped.split() if w.isdigit()))

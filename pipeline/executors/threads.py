@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,19 +25,22 @@ GRACE_S, FAILED_S, HASTY_S = 10.0, 1.0, 0.3
 
 
 @dataclass
-class _Links:
-    """What joins the threads of one run."""
+class Links:
+    """What joins the threads of one run, or of that part of it that this process has."""
 
     run: Run
     placement: Placement
-    channels: dict[tuple[str, str], ThreadChannel]  # by writer and reader
+    inlets: Mapping[tuple[str, str], Inlet]  # by writer and reader, where the reader is here
+    outlets: Mapping[tuple[str, str], Outlet]  # where the writer is
     stop: threading.Event = field(default_factory=threading.Event)
     go: threading.Event = field(default_factory=threading.Event)  # everything is open
     opened: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     failures: queue.SimpleQueue[Exception] = field(default_factory=queue.SimpleQueue)
+    look: Callable[[], None] = lambda: None  # for what else may go wrong
 
     def check(self) -> None:
         """Raise what a worker has failed with."""
+        self.look()
         try:
             raise self.failures.get_nowait()
         except queue.Empty:
@@ -48,35 +51,43 @@ def run(graph: Graph, run: Run, size: int = SIZE) -> None:
     """Run to the end, or until a stage fails. A full channel makes its writer wait."""
     placement = Placement(graph)
     room = size + graph.held_in_batches
-    links = _Links(run, placement, {edge: ThreadChannel(room) for edge in placement.edges})
-    for node in graph.sources:
+    channels = {edge: ThreadChannel(room) for edge in placement.edges}
+    links = Links(run, placement, channels, channels)
+    with working(links, placement.shards.values()) as threads:
+        wait_until_opened(len(threads), links)
+        run.opened()
+        links.go.set()
+        stream = partial(watched, links)
+        deliver(taken(placement.reads[LOG], stream), run)
+        wait_until_ended(threads, links)  # after the last step there is only closing left to fail
+
+
+@contextmanager
+def working(links: Links, shards: Collection[Shard]) -> Iterator[list[threading.Thread]]:
+    """While inside, each of the shards is in a thread; an error ends them all."""
+    run = links.run
+    for node in {shard.node.id: shard.node for shard in shards}.values():
         if node.is_live:
             run.gates[node.camera_id] = Gate(node.camera_id, node.admission, run.clocks)
     threads = [
-        threading.Thread(target=_work, args=(shard, links), name=name, daemon=True)
-        for name, shard in placement.shards.items()
+        threading.Thread(target=_work, args=(shard, links), name=shard.name, daemon=True) for shard in shards
     ]
     try:
         for thread in threads:
             thread.start()
-        _wait_until_opened(len(threads), links)
-        run.opened()
-        links.go.set()
-        stream = partial(_watched, links)
-        deliver(taken(placement.reads[LOG], stream), run)
-        _wait_until_ended(threads, links)  # after the last step there is only closing left to fail
+        yield threads
     except BaseException as error:
         links.stop.set()
-        _wait_until_ended(threads, links, HASTY_S if isinstance(error, KeyboardInterrupt) else FAILED_S)
+        wait_until_ended(threads, links, HASTY_S if isinstance(error, KeyboardInterrupt) else FAILED_S)
         raise
 
 
-def _work(shard: Shard, links: _Links) -> None:
+def _work(shard: Shard, links: Links) -> None:
     """What a thread does: one worker between its channels."""
     name, placement = shard.name, links.placement
-    inlets: dict[str, Inlet] = {w: links.channels[w, r] for w, r in links.channels if r == name}
+    inlets: dict[str, Inlet] = {w: links.inlets[w, r] for w, r in links.inlets if r == name}
     outlets: list[tuple[Edge, Outlet]] = [
-        (placement.edges[name, reader], links.channels[name, reader]) for reader in placement.out_of(name)
+        (placement.edges[name, reader], links.outlets[name, reader]) for reader in placement.out_of(name)
     ]
     try:
         inputs = taken(placement.reads[name], lambda writer: arriving(inlets[writer], links.stop))
@@ -100,7 +111,8 @@ def _wait_for(go: threading.Event, stop: threading.Event) -> None:
             raise StoppedError
 
 
-def _wait_until_opened(workers: int, links: _Links) -> None:
+def wait_until_opened(workers: int, links: Links) -> None:
+    """Return when so many have said that they are open."""
     for _ in range(workers):
         while True:
             links.check()
@@ -111,9 +123,9 @@ def _wait_until_opened(workers: int, links: _Links) -> None:
                 continue
 
 
-def _watched(links: _Links, writer: str) -> Iterator[Step]:
+def watched(links: Links, writer: str) -> Iterator[Step]:
     """What arrives at the log from one writer; raises what any worker fails with."""
-    inlet = links.channels[writer, LOG]
+    inlet = links.inlets[writer, LOG]
     while True:
         try:
             yield inlet.get(POLL_S)
@@ -121,7 +133,8 @@ def _watched(links: _Links, writer: str) -> Iterator[Step]:
             links.check()
 
 
-def _wait_until_ended(threads: list[threading.Thread], links: _Links, limit_s: float = GRACE_S) -> None:
+def wait_until_ended(threads: list[threading.Thread], links: Links, limit_s: float = GRACE_S) -> None:
+    """Return when all have, or after a while."""
     until = time.monotonic() + limit_s
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
