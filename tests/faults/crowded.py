@@ -1,0 +1,197 @@
+"""A run of thousands of events through store and log, without the command line, which is slow to load; the same in a
+process of its own: python crowded.py OUT FRAMES EXECUTOR MUTANT. A mutant is a store that is wrong in one way.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+FAULTS = Path(__file__).parent
+ROOT = FAULTS.parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import stages  # noqa: E402
+from pipeline import _store_outbox, _store_writer  # noqa: E402
+from pipeline.choices import Choices  # noqa: E402
+from pipeline.graphfile import GraphFile  # noqa: E402
+from pipeline.publish import _drain  # noqa: E402
+from pipeline.session import Session  # noqa: E402
+
+GRAPH = """
+version: 1
+site: crossing
+cameras:
+  east: {{stage: walkers, frames: {frames}}}
+  west: {{stage: walkers, frames: {frames}}}
+graph:
+  looks: {{stage: looks, from: cameras}}
+  who: {{stage: who, from: looks}}
+publish: {{log: {{}}}}
+store: {{every_s: 0.5}}
+"""
+
+
+def conduct(out, frames, executor="inline"):
+    """Run, or go on."""
+    if str(FAULTS / "crowd") not in stages.__path__:
+        stages.__path__.append(str(FAULTS / "crowd"))
+    folder = Path(out).parent / f"graph{frames}"
+    (folder / "sites").mkdir(parents=True, exist_ok=True)
+    (folder / "sites" / "crossing.yaml").write_text("cameras: {east: {}, west: {}}\n")
+    (folder / "graph.yaml").write_text(GRAPH.format(frames=frames))
+    return Session(GraphFile.read(folder / "graph.yaml"), Choices(executor=executor), Path(out)).conduct(
+        say=print
+    )
+
+
+def command(out, frames, executor="inline", mutant=""):
+    return [sys.executable, str(FAULTS / "crowded.py"), str(out), str(frames), executor, mutant]
+
+
+def restart(out, frames, mutant=""):
+    """Go on, here, and to the end."""
+    with mutated(mutant):
+        assert conduct(out, frames) == 0
+
+
+def started(out, frames, executor="inline", mutant="", before=()):
+    """In a process, and a group, of its own."""
+    line = [*map(str, before), *command(out, frames, executor, mutant)]
+    return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def judged(out):
+    """What a consumer has to have: ids and data, each key's sequence without a gap; and how many came twice."""
+    events = [json.loads(line) for line in (Path(out) / "events.jsonl").read_text().splitlines()]
+    by_id = {event["id"]: json.dumps(event["data"], sort_keys=True) for event in events}
+    of_key: dict[tuple[str, str], list[int]] = {}
+    for event in {event["id"]: event for event in events}.values():
+        of_key.setdefault((event["type"].split(".")[1], event["partitionkey"]), []).append(
+            int(event["sequence"])
+        )
+    gaps = [key for key, some in of_key.items() if some != [*range(1, len(some) + 1)]]
+    data = hashlib.sha256("".join(f"{id}{data}" for id, data in sorted(by_id.items())).encode()).hexdigest()
+    return data, gaps, len(events) - len(by_id)
+
+
+def kinds(out):
+    """How many events of each kind there are."""
+    lines = (Path(out) / "events.jsonl").read_text().splitlines()
+    return Counter(json.loads(line)["type"].split(".")[2] for line in lines)
+
+
+@contextmanager
+def mutated(name):
+    """A store that is wrong in this way."""
+    before = {
+        (cls, method): getattr(cls, method)
+        for cls, method in (
+            (_store_writer.Writer, "commit"),
+            (_drain.Drain, "_send"),
+            (_store_outbox.Outbox, "add"),
+        )
+    }
+    try:
+        MUTANTS[name]()
+        yield
+    finally:
+        for (cls, method), kept in before.items():
+            setattr(cls, method, kept)
+
+
+def _deletes_before_the_acknowledgement():
+    send = _drain.Drain._send
+
+    def sending(self, rows):
+        if rows:
+            self._acknowledge(self.name, (rows[-1].number, self._publisher.mark()))
+            time.sleep(0.1)  # as a broker takes that is not here
+        return send(self, rows)
+
+    _drain.Drain._send = sending
+
+
+def _writes_no_positions():
+    commit = _store_writer.Writer.commit
+
+    def without(self, batch):
+        is_cut = (
+            batch.facts
+            and not isinstance(batch.facts[0], _store_writer.Origin)
+            and not batch.facts[0].has_ended
+        )
+        commit(self, _store_writer.Batch(batch.events, batch.states) if is_cut else batch)
+
+    _store_writer.Writer.commit = without
+
+
+def _writes_states_and_positions_apart():
+    commit = _store_writer.Writer.commit
+
+    def twice(self, batch):
+        commit(self, _store_writer.Batch((), batch.states))
+        commit(self, _store_writer.Batch(batch.events, {}, batch.facts))
+
+    _store_writer.Writer.commit = twice
+
+
+def _allots_sequences_outside():
+    add = _store_outbox.Outbox.add
+
+    def outside(self, events, envelopes, families):
+        self._db.execute("SAVEPOINT rows")
+        add(self, events, envelopes, families)
+        rows = self._db.execute("SELECT * FROM sequences").fetchall()
+        self._db.execute("ROLLBACK TO rows")
+        self._db.executemany("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", rows)
+        self._db.execute(
+            "COMMIT"
+        )  # the numbers are given out; what they were for comes in the next transaction
+        self._db.execute("BEGIN IMMEDIATE")
+        taken = [(family, key, last) for family, key, last, _ in rows]
+        envelopes._sequences = {(f, k): last for f, k, last in taken}
+        self.last -= len(events)
+        before = type(envelopes)(envelopes._provenance, _minus(envelopes, events))
+        add(self, events, before, families)
+
+    _store_outbox.Outbox.add = outside
+
+
+def _minus(envelopes, events):
+    counted = Counter((_family(event), envelopes._partition_key(event)) for event in events)
+    return {of: last - counted[of] for of, last in envelopes._sequences.items()}
+
+
+def _family(event):
+    from pipeline.events import FAMILIES
+
+    return FAMILIES[type(event)]
+
+
+MUTANTS = {
+    "": lambda: None,
+    "deletes before the acknowledgement": _deletes_before_the_acknowledgement,
+    "writes no positions": _writes_no_positions,
+    "writes states and positions apart": _writes_states_and_positions_apart,
+    "allots sequences outside": _allots_sequences_outside,
+}
+
+
+def kill(process):
+    """All of it, at once."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+
+
+if __name__ == "__main__":
+    MUTANTS[sys.argv[4]]()
+    sys.exit(conduct(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
