@@ -21,7 +21,7 @@ from rich.console import Console
 from calibration.manifest import Manifest, ManifestError, RecordedCamera, recorded
 from calibration.manifest import write as write_manifest
 from configs.build import ConfigError
-from engines._model_commands import compile_model, models
+from engines._model_commands import add_commands
 from pipeline._erase_command import erase_identity
 from pipeline._graph_commands import check, schema, show
 from pipeline._host_commands import keypair, worker
@@ -149,9 +149,9 @@ def evaluate(
     _print_scores(events, truth)
 
 
-for command in (check, show, schema, models, worker, keypair):
+for command in (check, show, schema, worker, keypair):
     app.command()(command)
-app.command(name="compile")(compile_model)
+add_commands(app)
 app.command(name="erase")(erase_identity)
 
 
