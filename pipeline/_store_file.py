@@ -33,6 +33,7 @@ CREATE TABLE sequences (
     family TEXT, key TEXT, last INTEGER, checksum INTEGER, PRIMARY KEY (family, key)
 ) WITHOUT ROWID;
 CREATE TABLE outbox (number INTEGER PRIMARY KEY, family TEXT, key TEXT, body BLOB, checksum INTEGER);
+CREATE TABLE records (identity TEXT PRIMARY KEY, value BLOB, checksum INTEGER) WITHOUT ROWID;
 CREATE TABLE publishers (name TEXT PRIMARY KEY, number INTEGER, mark BLOB, checksum INTEGER) WITHOUT ROWID;
 CREATE TABLE commands (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, body BLOB, taken_ns INTEGER);
 CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER, kind TEXT, subject TEXT, detail TEXT);

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline._store_file import FaultError, checksum, connect
-from pipeline.events import Envelopes, Published, Sequences
+from pipeline.events import FAMILIES, Envelopes, Published, Sequences
+from pipeline.messages import IdentityEvent
 from pipeline.publish._publisher import Row
+from pipeline.publish._state import STATE, state_records
 
+IDENTITY = FAMILIES[IdentityEvent]
 Taken = tuple[int, bytes]  # the number up to which a publisher has taken everything, and its own mark there
 
 
@@ -32,17 +35,42 @@ class Outbox:
         self.last = max([highest or 0, *(number for number, _ in taken.values())])
         return sequences, taken
 
-    def add(self, events: Iterable[Published], envelopes: Envelopes, families: Collection[str]) -> None:
-        """Events, wrapped; their sequence numbers are allotted in the same transaction."""
-        rows, number = [], self.last
+    def add(self, events: Iterable[Published], envelopes: Envelopes) -> None:
+        """Events, wrapped, and behind each the records of those whose state it changes; their sequence numbers are
+        allotted in the same transaction.
+        """
+        rows, number, changes = [], self.last, dict[str, bytes]()
+
+        def known(identity: str) -> bytes | None:
+            return changes[identity] if identity in changes else self._record(identity)
+
         for event in events:
-            for family, key, body in envelopes.wrapped(event, families):
+            family, key, body = envelopes.wrapped(event)
+            records = state_records(body, known) if family == IDENTITY else {}
+            changes |= records
+            for row in ((family, key, body), *((STATE, *one) for one in records.items())):
                 number += 1
-                rows.append((number, family, key, body, checksum("outbox", number, family, key, body)))
+                rows.append((number, *row, checksum("outbox", number, *row)))
         self._db.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", rows)
+        self._keep(changes)
         changed = [(*of, last, checksum("sequences", *of, last)) for of, last in envelopes.allotted().items()]
         self._db.executemany("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", changed)
         self.last = number
+
+    def _record(self, identity: str) -> bytes | None:
+        """Who somebody is now. Raises FaultError."""
+        row = self._db.execute(
+            "SELECT value, checksum FROM records WHERE identity = ?", (identity,)
+        ).fetchone()
+        if row is not None and checksum("records", identity, row[0]) != row[1]:
+            raise FaultError(f"the record of {identity} is not what was written")
+        return bytes(row[0]) if row else None
+
+    def _keep(self, records: Mapping[str, bytes]) -> None:
+        put = [(id, value, checksum("records", id, value)) for id, value in records.items() if value]
+        self._db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", put)
+        gone = [(id,) for id, value in records.items() if not value]
+        self._db.executemany("DELETE FROM records WHERE identity = ?", gone)
 
     def note(self, taken: Mapping[str, Taken]) -> None:
         """How far publishers have come: what all of them have is deleted."""

@@ -176,7 +176,6 @@ class Writer:
         self._most = most  # events that may wait for a publisher
         self._asked = 0  # the number of the last command that was found
         self._is_untruncated = True  # what a process that died has left is taken out too
-        self._families = frozenset[str]().union(*(drain.families for drain in drains))
         self._taken: dict[str, Taken] = {}
         self._lock = threading.Lock()  # of the line above
         self._batches: queue.Queue[Batch | None] = queue.Queue(BEHIND)
@@ -210,7 +209,7 @@ class Writer:
         if self._positions:
             self._positions.sync()
         with base.transaction():
-            base.outbox.add(batch.events, self._envelopes, self._families)
+            base.outbox.add(batch.events, self._envelopes)
             base.states.write(batch.states)
             for fact in batch.facts:
                 base.note(fact)

@@ -18,7 +18,7 @@ from pipeline._store_commands import add_command, audit, commands
 from pipeline._store_file import FAULTS, NAME, WAITS_S, BusyError, StoreError, blamed, connect, locked
 from pipeline._store_writer import Base
 from pipeline.commands import ERASED, erased, request
-from pipeline.events import STATE, Envelopes
+from pipeline.events import Envelopes
 from pipeline.keyed import Changes
 from pipeline.messages import Command, CorrectionEvent, Identity
 from pipeline.vault import KEYS, Vault
@@ -102,7 +102,7 @@ class _Erasure:
             envelopes = Envelopes(maker.provenance(origin), base.outbox.read()[0])
             with base.transaction():
                 number = self._number or add_command(base.db, KIND, request(self._subject))
-                base.outbox.add([event], envelopes, {STATE})
+                base.outbox.add([event], envelopes)
                 base.states.write(_without(states, found, at_ns))
                 base.record(erased(Command(number, KIND, self._subject, at_ns), event))
             base.truncate()

@@ -4,7 +4,7 @@ of ourselves: the same recording and configuration give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -17,7 +17,6 @@ from pipeline.messages import CorrectionEvent, IdentityEvent, SystemEvent, Track
 CODE_VERSION = "0.1.0"
 SCHEMA_VERSION = "v1"
 
-STATE = "state"  # who somebody is now: no event, but a record by identity for those who come later
 Sequences = Mapping[tuple[str, str], int]  # by family and partition key
 Wrapped = tuple[str, str, bytes]  # family, partition key, body
 Published = TrackletEvent | IdentityEvent | CorrectionEvent | SystemEvent
@@ -54,19 +53,12 @@ class Envelopes:
         self._provenance_data = {"graph_sha256": provenance.graph_sha256, "code_version": CODE_VERSION}
         self._privacy = {"retention_class": provenance.retention_class, "purpose": provenance.purpose}
 
-    def wrapped(self, event: Published, families: Collection[str] = ()) -> Iterator[Wrapped]:
-        """One event as family, partition key and structured CloudEvents JSON, without a newline; behind it, where
-        that family is asked for, the states that it changes.
-        """
+    def wrapped(self, event: Published) -> Wrapped:
+        """One event as family, partition key and structured CloudEvents JSON, without a newline."""
         family, key = FAMILIES[type(event)], self._partition_key(event)
         sequence = self._sequences[family, key] = self._sequences.get((family, key), 0) + 1
         self._allotted.add((family, key))
-        data = self._data(event)
-        yield family, key, msgspec.json.encode(self._envelope(event, key, sequence, data))
-        if STATE in families and not isinstance(event, TrackletEvent | SystemEvent):
-            at = {"sequence": str(sequence), "partitionkey": key}
-            for identity_id, is_there in _states(event):
-                yield STATE, identity_id, msgspec.json.encode({**at, **data}) if is_there else b""
+        return family, key, msgspec.json.encode(self._envelope(event, key, sequence, self._data(event)))
 
     def allotted(self) -> Sequences:
         """The sequence numbers that have changed since the last call, each the last of its topic and key."""
@@ -75,8 +67,7 @@ class Envelopes:
 
     def wrap(self, event: Published) -> bytes:
         """One event as structured CloudEvents JSON."""
-        ((_, _, body),) = self.wrapped(event)
-        return body
+        return self.wrapped(event)[2]
 
     def _data(self, event: Published) -> dict[str, Any]:
         data, provenance = _plain(event), dict(self._provenance_data)
@@ -132,16 +123,6 @@ def rfc3339(time_ns: int) -> str:
     """Nanoseconds since the epoch as UTC, with all nine digits."""
     seconds, rest = divmod(time_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
-def _states(event: IdentityEvent | CorrectionEvent) -> Iterator[tuple[str, bool]]:
-    """Whose state an event changes, and whether there is one from then on. A split changes none: the next event about
-    each of the two does.
-    """
-    if isinstance(event, IdentityEvent):
-        yield event.identity_id, event.kind != "expired"
-    elif event.kind in ("merged", "erased"):
-        yield from ((id, False) for id in event.from_ids if id not in event.to_ids)
 
 
 def _subject(event: Published) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from pipeline.messages import Floor
 
+STATE = "state"  # no event, but a record by identity for those who come later
 STATE_SCHEMA = "sightline.identity-state.v1"
 Known = Callable[[str], bytes | None]  # the record that an identity has so far, if it has one
 Records = dict[str, bytes]  # by identity, in the order in which they are to be published; empty: it is gone

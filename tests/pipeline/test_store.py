@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -257,27 +258,6 @@ def test_a_publisher_that_is_no_longer_in_the_graph_is_not_waited_for(tmp_path):
     assert count(tmp_path, "outbox") == 0
 
 
-def test_the_state_of_an_identity_is_its_last_event_and_empty_once_it_is_no_more(tmp_path):
-    shelf = Shelf()
-    with stored(tmp_path, {"shelf": shelf, "log": Log()}) as (store, _):
-        store.emit(IDENTITY_EVENT)
-        store.emit(MERGED)  # P-2 into P-1
-        store.end()
-    states = [(row.key, row.body) for row in shelf.rows if row.family == "state"]
-    assert [key for key, _ in states] == ["P-1", "P-2"]
-    said = json.loads(states[0][1])
-    assert (said["sequence"], said["partitionkey"], said["identity_id"]) == ("1", "site", "P-1")
-    assert states[1][1] == b""
-    assert (tmp_path / "events.jsonl").read_text().count("\n") == 2
-
-
-def test_states_are_written_only_where_a_publisher_wants_them(tmp_path):
-    with stored(tmp_path, {"log": Log()}) as (store, _):
-        store.emit(IDENTITY_EVENT)
-        store.end()
-        assert store._base.outbox.last == 1
-
-
 @pytest.mark.parametrize(
     ("origin", "what"),
     [
@@ -402,3 +382,26 @@ def test_commands_and_audit_are_rows_that_another_program_may_add(tmp_path):
             [Asked(1, "erase", b"P-1", 40)],
         )
         assert [(entry.subject, entry.detail) for entry in audit(db)] == [("P-1", "on request")]
+
+
+def test_who_somebody_is_now_follows_each_event_about_them_also_after_a_restart(tmp_path):
+    (shelf, event), later = (Shelf(), IDENTITY_EVENT), Shelf()
+    with stored(tmp_path, {"shelf": shelf}) as (store, _):
+        store.emit(event)
+        store.take(cut(5))
+        store.end()
+    event, told = shelf.rows
+    record = json.loads(told.body)
+    assert (event.family, told.family, told.key) == ("identity", "state", IDENTITY_EVENT.identity_id)
+    assert (record["state"], record["sequence"]) == (IDENTITY_EVENT.state, 1)
+    with stored(tmp_path, {"shelf": later}) as (store, _):
+        store.emit(
+            replace(IDENTITY_EVENT, kind="lost", state="lost", captured_ns=IDENTITY_EVENT.captured_ns + 9)
+        )
+        store.emit(replace(IDENTITY_EVENT, kind="expired"))
+        store.take(cut(9))
+        store.end()
+    lost, gone = (row for row in later.rows if row.family == "state")
+    assert json.loads(lost.body)["appeared_ns"] == record["appeared_ns"]  # that was known from before
+    assert (gone.key, gone.body) == (IDENTITY_EVENT.identity_id, b"")
+    assert count(tmp_path, "records") == 0
