@@ -9,6 +9,7 @@ import os
 import struct
 from collections.abc import Mapping
 from errno import ENOMEM, ENOSPC
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Slots:
 
     def __init__(self, run: bytes, generation: int, largest: int) -> None:
         self.slot_bytes = HEAD + _padded(largest) + len(NAMES) * ALIGNED
-        self._run, self._generation, self._next = run, generation, 0
+        self._run, self._generation = run, generation
         self.fd = os.open(MEMORY, os.O_TMPFILE | os.O_RDWR, 0o600)
         try:
             os.posix_fallocate(
@@ -75,12 +76,9 @@ class Slots:
         os.close(self.fd)
 
     def _free(self) -> int | None:
-        for step in range(SLOTS):
-            number = (self._next + step) % SLOTS
-            if self._memory[number * self.slot_bytes] == FREE:
-                self._next = (number + 1) % SLOTS
-                return number
-        return None
+        """The first, since it is the one that was used last: it lies in the processor's cache."""
+        free = (n for n in range(SLOTS) if self._memory[n * self.slot_bytes] == FREE)
+        return next(free, None)
 
     def _put(self, picture: Any, at: int) -> int:
         if isinstance(picture, Encoded):
@@ -123,22 +121,14 @@ class Mapped:
         return pictures
 
     def _pictures(self, there: Any, start: int) -> dict[str, Any]:
+        told = self._memory[start + STATE.size : start + STATE.size + len(NAMES) * PICTURE.size]
         pictures: dict[str, Any] = {}
-        for place, name in enumerate(NAMES):
-            told = PICTURE.unpack_from(self._memory, start + STATE.size + place * PICTURE.size)
-            kind, dimensions, shape, offset, size = (
-                told[0].rstrip(b"\0").decode(),
-                told[1],
-                told[2:5],
-                told[5],
-                told[6],
-            )
-            if not kind:
-                continue
-            piece = there[offset : offset + size]
-            is_encoded = dimensions == 0
+        for name, kind, shape, offset, size in _layout(told):
+            is_encoded = not shape
             pictures[name] = (
-                Encoded(kind, piece.tobytes()) if is_encoded else piece.view(kind).reshape(shape[:dimensions])
+                Encoded(kind, there[offset : offset + size].tobytes())
+                if is_encoded
+                else np.ndarray(shape, kind, there, offset)
             )
         return pictures
 
@@ -161,6 +151,16 @@ class _Slot:
 
     def __del__(self) -> None:
         self._mapped.free(self._number)
+
+
+@lru_cache(maxsize=64)
+def _layout(told: bytes) -> list[tuple[str, str, tuple[int, ...], int, int]]:
+    """Of each picture that is there: name, dtype or codec, shape, where, and how many bytes."""
+    found = []
+    for name, (kind, dimensions, *shape, offset, size) in zip(NAMES, PICTURE.iter_unpack(told), strict=True):
+        if kind.rstrip(b"\0"):
+            found.append((name, kind.rstrip(b"\0").decode(), tuple(shape[:dimensions]), offset, size))
+    return found
 
 
 def needed(pictures: Mapping[str, Any]) -> int:

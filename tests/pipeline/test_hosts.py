@@ -81,6 +81,10 @@ def first(begin, graph, out, *given, **more):
     return begin("--graph", graph, "--placement", "test", "--out", out, *(given or SIMULATED), **more)
 
 
+def before_truth(printed):
+    return printed.partition("Counted in the truth")[0]
+
+
 def events(out):
     return sha256((out / "events.jsonl").read_bytes()).hexdigest(), sha256(
         (out / "positions.jsonl").read_bytes()
@@ -125,7 +129,10 @@ def test_a_graph_on_several_hosts_writes_what_one_thread_writes(
     printed, warned = run.communicate(timeout=120)
     assert run.returncode == 0, warned
     assert events(tmp_path / "run") == expected
-    rows = {(node, camera): (received, processed) for node, camera, received, processed, _ in ledger(printed)}
+    rows = {
+        (node, camera): (received, processed)
+        for node, camera, received, processed, _ in ledger(before_truth(printed))
+    }
     assert [rows[node, "flat"] for node in ("cameras.flat", "detect", "track")] == [(40, 40)] * 3
     for one in workers:
         _, warned = one.communicate(timeout=30)
@@ -180,7 +187,7 @@ def test_ctrl_c_on_either_host_lets_what_is_in_flight_through(begin, graph, tmp_
     (run if where == "first" else other).send_signal(signal.SIGINT)
     printed, warned = run.communicate(timeout=60)
     assert run.returncode == 130, warned
-    rows = ledger(printed)
+    rows = ledger(before_truth(printed))
     given = {camera: processed for node, camera, _, processed, _ in rows if node.startswith("cameras.")}
     assert all(received == processed == given[camera] for _, camera, received, processed, _ in rows)
     assert 0 < given["flat"] < 40
@@ -326,6 +333,8 @@ class Wire:
 
 @pytest.fixture
 def wire():
+    if os.geteuid() != 0:
+        pytest.skip("only root can make hosts of their own")
     wire = Wire()
     try:
         wire.up()
