@@ -45,7 +45,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/uv
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(UV) -r pyproject.toml --extra confluent --extra realsense --extra openvino --extra onnxruntime --extra tensorrt-rtx --extra torch --extra quantize --extra dev
+	$(UV) -r pyproject.toml --extra confluent --extra parquet --extra realsense --extra openvino --extra onnxruntime --extra tensorrt-rtx --extra torch --extra quantize --extra dev
 	touch $@
 
 .venv-judges/.done: tests/judges/requirements.txt | $(BIN)/uv

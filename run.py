@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from rich.console import Console
 
 from calibration.manifest import Manifest, ManifestError, RecordedCamera, recorded
 from calibration.manifest import write as write_manifest
+from clients.tail import tail
 from configs.build import ConfigError
 from engines._model_commands import add_commands
 from pipeline._erase_command import erase_identity
@@ -36,6 +38,7 @@ from pipeline.report import Path as Walk
 from pipeline.session import INTERRUPTED, Session
 from pipeline.stage import InputError
 from pipeline.store import StoreError
+from pipeline.top import top
 
 MISTAKES = (ConfigError, InputError, LogError, ManifestError, StoreError)
 SIMULATED = Path(__file__).parent / "configs" / "topview_rgbd.yaml"  # whose cameras `simulate` records
@@ -46,6 +49,7 @@ out = Console(highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Flag: Any = partial(typer.Option, metavar="")
+Port = Annotated[int | None, typer.Option(help="Of /metrics.", min=1, max=65535, metavar="PORT")]
 NewFolder = Annotated[Path, typer.Option("--out", help="A new folder.", metavar="DIR")]
 
 
@@ -72,6 +76,7 @@ def main(  # noqa: PLR0913
     video: Annotated[Path | None, typer.Option(help="Film who is followed.", metavar="FILE")] = None,
     executor: Annotated[str, typer.Option(help="threads, processes or inline; else what suits.")] = "",
     placement: Annotated[str, typer.Option(help="Of nodes on hosts.", metavar="NAME")] = "",
+    metrics: Port = None,
     people: People = 12,
     seconds: Seconds = 120.0,
     fps: Fps = 10.0,
@@ -98,7 +103,7 @@ def main(  # noqa: PLR0913
         is_drawn=picture or simulate,
         video=video,
     )
-    raise typer.Exit(_run(GraphFile.read(graph), choices, folder))
+    raise typer.Exit(_run(GraphFile.read(graph), choices, folder, metrics))
 
 
 @app.command()
@@ -149,7 +154,7 @@ def evaluate(
     _print_scores(events, truth)
 
 
-for command in (check, show, schema, worker, keypair):
+for command in (check, show, schema, worker, keypair, tail, top):
     app.command()(command)
 add_commands(app)
 app.command(name="erase")(erase_identity)
@@ -161,9 +166,10 @@ def _check_nobody_is_asked_for(context: typer.Context, crowd: Mapping[str, Any])
         raise ConfigError(f"--{asked[0]}: is for simulated people; leave it out, or add --simulate")
 
 
-def _run(file: GraphFile, choices: Choices, folder: Path | None) -> int:
+def _run(file: GraphFile, choices: Choices, folder: Path | None, metrics: int | None) -> int:
     session = Session(file, choices, folder := folder or folder_of(file, choices))
-    status = _conduct(session)
+    with _measured(session, metrics):
+        status = _conduct(session)
     if session.had_ended:
         return status
     out.print(session.report.table(), ledger_table(session.ledger()))
@@ -176,6 +182,15 @@ def _run(file: GraphFile, choices: Choices, folder: Path | None) -> int:
         out.print(f"picture: {path}", soft_wrap=True)
     out.print("".join(f"video: {path}\n" for path in session.videos), end="", soft_wrap=True)
     return status
+
+
+def _measured(session: Session, port: int | None) -> AbstractContextManager[None]:
+    """While inside, /metrics answers on this port, if there is one."""
+    if port is None:
+        return nullcontext()
+    from pipeline.metrics import Metrics, served
+
+    return served(Metrics(session.graph, lambda: session.run, lambda: session.report.presence), port)
 
 
 def _conduct(session: Session) -> int:

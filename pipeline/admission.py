@@ -59,6 +59,16 @@ class Gate:
         self._said_ns = 0
         self._ended = False
 
+    @property
+    def queued(self) -> int:
+        """How many frames wait to be let in."""
+        return self._queued
+
+    @property
+    def in_flight(self) -> int:
+        """How many are in the graph."""
+        return self._in_flight
+
     def offer(self, message: Produced) -> None:
         """From the source, which waits here only under the policy `block`."""
         with self._changed:

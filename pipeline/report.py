@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from pipeline._presence import Presence
 from pipeline.messages import CorrectionEvent, Event, IdentityEvent, Picture, Portrait, Positions, SystemEvent
 from pipeline.watch import Row
 
@@ -92,9 +93,11 @@ class Report:
         self._identity_of: dict[str, str] = {}  # by tracklet
         self.system: list[SystemEvent] = []
         self.remark = ""  # on what is not in it, below the table
+        self.presence = Presence()
 
     def add(self, event: Event) -> None:
         """Take note of one event, in the order of the log."""
+        self.presence.add(event)
         match event:
             case Positions():
                 self._note(event)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from pipeline.graph import Graph, Node
 from pipeline.messages import Detections, Frame, FrameSet, Message, Reset, SystemEvent, Tracks
@@ -42,12 +42,18 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """What another one counted too."""
-        self.received.update(other.received)
-        self.given.update(other.given)
-        self.dropped.update(other.dropped)
-        self.by_log2_us.update(other.by_log2_us)
+        # copies, made at once: the other one may be counting
+        self.received.update(dict(other.received))
+        self.given.update(dict(other.given))
+        self.dropped.update(dict(other.dropped))
+        self.by_log2_us.update(dict(other.by_log2_us))
         self.messages += other.messages
         self.busy_ns += other.busy_ns
+
+    def become(self, other: Tally) -> None:
+        """Have counted what the other one has."""
+        for counted in fields(self):
+            setattr(self, counted.name, getattr(other, counted.name))
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -87,6 +93,8 @@ class Watch:
 
     def __init__(self) -> None:
         self._tallies: dict[str, list[Tally]] = {}  # by node
+        # how many steps wait between two shards, and how many may; whoever joins them says so
+        self.fills: Callable[[], Mapping[tuple[str, str], tuple[int, int]]] = dict
 
     def tally(self, node_id: str) -> Tally:
         """A new one, for one shard."""
@@ -95,9 +103,9 @@ class Watch:
         return made
 
     @property
-    def nodes(self) -> list[str]:
-        """Those that have a tally."""
-        return list(self._tallies)
+    def totals(self) -> dict[str, Tally]:
+        """What was done, by node."""
+        return {id: self.total(id) for id in self._tallies}
 
     def total(self, node_id: str) -> Tally:
         """What all shards of a node did."""

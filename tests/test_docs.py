@@ -30,7 +30,12 @@ from pipeline.store import Keeping
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"(?P<mark><!-- [^\n]+ -->\n *)?```(?P<language>\w*)\n(?P<text>.*?)```", re.DOTALL)
-MARKS = {"<!-- needs hardware -->", "<!-- needs recordings -->", "<!-- run by CI itself -->"}
+MARKS = {
+    "<!-- needs hardware -->",
+    "<!-- needs recordings -->",
+    "<!-- needs a broker -->",
+    "<!-- run by CI itself -->",
+}
 LIMIT_S = 600
 
 

@@ -36,9 +36,11 @@ from pipeline.order import END, Step, merge
 from pipeline.placement import LOG, Placement
 from pipeline.run import Run
 from pipeline.stage import InputError
+from pipeline.watch import Tally
 from pipeline.worker import deliver
 
 GRACE_S = 1.0  # what has been told to stop and is not done after this is killed
+COUNTS_EVERY_S = 1.0  # what it has counted is told to the process where somebody may ask
 AT_ONCE_S = 0.3  # and this soon where nobody wants to wait
 CLOSES_S = 10.0  # and one that has given its last step
 MISTAKES = {"InputError": InputError, "StageError": StageError}
@@ -63,6 +65,7 @@ def run(graph: Graph, run: Run, most: int = 0) -> None:
     shares = shared_out(graph, most or len(os.sched_getaffinity(0)))
     with ExitStack() as closing:
         parts = _started(shares, run, closing)
+        run.watch.fills = lambda: {edge: fill for part in parts for edge, fill in part.fills().items()}
         pulled = Pulled(Placement(single(graph)), run, closing)
         for edge in {edge: None for part in parts for edge in part.share.edges}:
             pulled.streams[edge] = _together(
@@ -116,6 +119,7 @@ class _Part:
     def __init__(self, share: Share, run: Run, others: list[socket.socket]) -> None:
         self.share, self._run = share, run
         self._waiting: dict[tuple[str, str], deque[Step]] = {edge: deque() for edge in share.edges}
+        self._tallies: dict[str, Tally] = {}  # what it has counted, by node
         self._is_open = self._is_told = self._has_ended = False
         self.end, theirs = socket.socketpair()
         with warnings.catch_warnings():  # of other threads: they hold no lock that the copy takes
@@ -135,6 +139,10 @@ class _Part:
             while not waiting:
                 self._hear()
             yield waiting.popleft()
+
+    def fills(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """How many of its steps wait for those of others; a bound there is only in its socket."""
+        return {edge: (len(steps), 0) for edge, steps in self._waiting.items()}
 
     def wait_until_opened(self) -> None:
         while not self._is_open:
@@ -186,10 +194,12 @@ class _Part:
             case "failed", (kind, text, trace):
                 if not is_stopping:
                     raise _failure(kind, text, trace)
-            case "ended", counted:
-                self._has_ended = True
+            case "counted" | "ended" as kind, counted:
+                self._has_ended = kind == "ended"
                 for id, tally in tallies(counted).items():
-                    self._run.watch.tally(id).add(tally)
+                    if id not in self._tallies:
+                        self._tallies[id] = self._run.watch.tally(id)
+                    self._tallies[id].become(tally)
 
     def _sort(self, steps: Any) -> None:
         waiting = list(self._waiting.values())
@@ -228,7 +238,7 @@ def _work(share: Share, run: Run, end: socket.socket) -> NoReturn:
             sender.say("failed", (kind, str(error), "".join(traceback.format_exception(error))))
     finally:
         with suppress(OSError):
-            sender.say("ended", plain({id: run.watch.total(id) for id in run.watch.nodes}))
+            sender.say("ended", plain(run.watch.totals))
         os._exit(0)
 
 
@@ -242,11 +252,14 @@ def _give(share: Share, run: Run, sender: Sender, listening: _Listening) -> None
         listening.wait_until_it_may_go()
         edges = [pulled.streams[edge] for edge in share.edges]
         heads = [next(steps) for steps in edges]
-        place = (-1, "", 0)
+        place, due_s = (-1, "", 0), time.monotonic() + COUNTS_EVERY_S
         while place != END:
             place = min(head.place for head in heads)
             due = [number for number, head in enumerate(heads) if head.place == place]
             sender.step(place, [(number, heads[number]) for number in due])
+            if time.monotonic() > due_s:
+                sender.say("counted", plain(run.watch.totals))
+                due_s = time.monotonic() + COUNTS_EVERY_S
             listening.check()
             for number in due if place != END else ():
                 heads[number] = next(edges[number])

@@ -53,6 +53,7 @@ def run(graph: Graph, run: Run, size: int = SIZE) -> None:
     room = size + graph.held_in_batches
     channels = {edge: ThreadChannel(room) for edge in placement.edges}
     links = Links(run, placement, channels, channels)
+    run.watch.fills = lambda: {edge: (one.fill, one.size) for edge, one in channels.items()}
     with working(links, placement.shards.values()) as threads:
         wait_until_opened(len(threads), links)
         run.opened()

@@ -241,5 +241,4 @@ def _take_part(part: Part) -> None:
             links.check()
             time.sleep(POLL_S)
         wait_until_ended(threads, links)
-    watch = part.run.watch
-    part.tell(first, "ended", plain({id: watch.total(id) for id in watch.nodes}))
+    part.tell(first, "ended", plain(part.run.watch.totals))

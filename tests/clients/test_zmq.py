@@ -26,13 +26,13 @@ class Speaker:
     def is_heard(self, within_s=30.0):
         """Whether somebody comes; that others have gone is passed over."""
         while self._socket.poll(int(within_s * 1000)):
-            if self._socket.recv()[:1] == b"\x01":
+            if self._socket.recv() == b"\x01identity/":
                 return True
         return False
 
     def say(self, *of_lines):
         for line in of_lines:
-            self._socket.send_multipart([b"identity", line])
+            self._socket.send_multipart([b"identity/site", line])
 
     def close(self):
         self._socket.close(linger=0)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import GAP, IDENTITY_EVENT, MERGED, TRACKLET_EVENT
+from builders import GAP, IDENTITY_EVENT, TRACKLET_EVENT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored import ORIGIN, VECTOR, Shelf, cut, gallery, held, somebody, stored

@@ -26,7 +26,7 @@ class Files(Source):
     def __init__(
         self, path: Path, families: Collection[str], places: Mapping[str, Any], follow: bool
     ) -> None:
-        self._files = [_File(file, places.get(file.name), follow) for file in _logs(path, families)]
+        self._files = [_File(file, places.get(file.name), follow) for file in _logs(path, families, follow)]
         self._follow, self._had_nothing = follow, False
 
     def skip(self) -> None:
@@ -154,7 +154,8 @@ class _File:
         return there.st_ino != here.st_ino or there.st_dev != here.st_dev or here.st_size < self._offset
 
 
-def _logs(path: Path, families: Collection[str]) -> Sequence[Path]:
+def _logs(path: Path, families: Collection[str], follow: bool) -> Sequence[Path]:
     if not path.is_dir():
         return [path]
-    return [path / name for name, held in LOGS.items() if set(held) & set(families)]
+    logs = [path / name for name, held in LOGS.items() if set(held) & set(families)]
+    return [log for log in logs if follow or log.exists()] or logs[:1]

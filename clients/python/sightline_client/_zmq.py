@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ CATCH_UP_S = 1.0  # how far behind the log's position may be, after which a rest
 class Zmq(Source):
     """One publisher, or several. With the `log` of the same run it begins there, and fills gaps from it."""
 
-    def __init__(self, address: Address, log: Files | None) -> None:
+    def __init__(self, address: Address, families: Collection[str], log: Files | None) -> None:
         self._log, self._address = log, address
-        self._socket = _connected(address)
+        self._socket = _connected(address, families)
         self._is_catching_up, self._caught_up_s = log is not None, 0.0
 
     def read(self, wait_s: float) -> Sequence[Received]:
@@ -81,7 +81,7 @@ class Zmq(Source):
             return Received(self._address.text, "", None, None, str(error))
 
 
-def _connected(address: Address) -> Any:
+def _connected(address: Address, families: Collection[str]) -> Any:
     try:
         import zmq
     except ImportError as error:
@@ -90,7 +90,8 @@ def _connected(address: Address) -> Any:
     try:
         made.setsockopt(zmq.RCVHWM, MOST_WAITING)
         made.setsockopt(zmq.MAXMSGSIZE, 2 * MOST_BYTES)
-        made.setsockopt(zmq.SUBSCRIBE, b"")
+        for family in sorted(families):
+            made.setsockopt(zmq.SUBSCRIBE, f"{family}/".encode())  # before a message stands family/key
         _secure(made, address)
         for host in address.hosts:
             made.connect(f"tcp://{host}")

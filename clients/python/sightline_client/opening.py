@@ -65,7 +65,7 @@ def _opened(
             f"{address.text}: ZeroMQ only says what comes next; follow it, or read the run's log"
         )
     log = Files(Path(backlog), families, begin.places, follow=True) if backlog is not None else None
-    return Zmq(address, log)
+    return Zmq(address, families, log)
 
 
 def _families(asked: str | Collection[str]) -> frozenset[str]:
