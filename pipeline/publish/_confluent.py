@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -45,8 +45,8 @@ class Confluent:
             }
         self._producer = Producer(settings)
 
-    def hand_over(self, messages: Sequence[Message]) -> Handed:
-        handed, produce = Handed(len(messages)), self._producer.produce
+    def hand_over(self, messages: Iterable[Message]) -> Handed:
+        handed, produce = Handed(), self._producer.produce
 
         def delivered(error: KafkaError | None, message: Any) -> None:
             if error is None:
@@ -55,6 +55,7 @@ class Confluent:
                 handed.fail(_failure(error, message.topic()))
 
         for topic, key, value, headers in messages:
+            handed.number += 1
             try:
                 produce(topic, value, key, headers=headers, on_delivery=delivered)
             except KafkaException as error:  # too large even for the library
@@ -63,6 +64,7 @@ class Confluent:
             except BufferError:
                 handed.fail(Failure("more waits than librdkafka takes"))
                 return handed
+        handed.complete()
         return handed
 
     def wait(self, handed: Handed, within_s: float) -> None:

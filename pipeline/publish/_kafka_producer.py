@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,14 +30,21 @@ class Failure:
 class Handed:
     """Messages that were handed over together, and what has become of them."""
 
-    number: int
+    number: int = 0
     acknowledged: int = 0
+    are_all: bool = False  # no more come
     failure: Failure | None = None
     settled: threading.Event = field(default_factory=threading.Event)  # all are there, or one has failed
 
     def acknowledge(self) -> None:
         """One more is with all replicas."""
         self.acknowledged += 1
+        if self.are_all and self.acknowledged == self.number:
+            self.settled.set()
+
+    def complete(self) -> None:
+        """No more come."""
+        self.are_all = True
         if self.acknowledged == self.number:
             self.settled.set()
 
@@ -50,8 +57,8 @@ class Handed:
 class Producer(Protocol):
     """An idempotent producer that never gives up by itself; thrown away when something has failed."""
 
-    def hand_over(self, messages: Sequence[Message]) -> Handed:
-        """Give them to the library, in their order. Raises Unreachable if it has no use for them yet."""
+    def hand_over(self, messages: Iterable[Message]) -> Handed:
+        """Give each to the library as it comes, in their order. Raises Unreachable if it has no use for them yet."""
 
     def wait(self, handed: Handed, within_s: float) -> None:
         """Until they are settled, or for so long."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 
 from kafka import KafkaProducer
@@ -36,15 +36,17 @@ class KafkaPython:
             metrics_enabled=False,
         )
 
-    def hand_over(self, messages: Sequence[Message]) -> Handed:
-        handed = Handed(len(messages))
+    def hand_over(self, messages: Iterable[Message]) -> Handed:
+        handed = Handed()
         for topic, key, value, headers in messages:
+            handed.number += 1
             try:
                 future = self._producer.send(topic, value, key, headers)
             except KafkaError as error:  # it does not know the topic yet
                 raise Unreachable(f"topic {topic}: {error}") from error
             future.add_callback(lambda _: handed.acknowledge())
             future.add_errback(partial(_failed, handed, topic))
+        handed.complete()
         return handed
 
     def wait(self, handed: Handed, within_s: float) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 import importlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,20 +127,19 @@ class Kafka(Publisher):
         return 1
 
     def _begin(self, rows: Sequence[Row]) -> None:
-        """Hand over as many as may go together; if the first is none that could go, reject it."""
+        """Hand over as many as may go together; if the first is none that could go, reject it. They go one by one: a
+        list of them would be looked through by the garbage collector again and again.
+        """
         if self._handed is not None:
             self._forget()
             self._produce()
-        messages: list[Message] = []
-        for row in rows[: self._most]:
-            try:
-                messages.append(message(row, self._names))
-            except Unreadable as error:
-                if not messages:
-                    self._reject(row, str(error))
-                break
-        if messages:
-            self._handed = (rows[0].number, self._made().hand_over(messages))
+        try:
+            first = message(rows[0], self._names)
+        except Unreadable as error:
+            self._reject(rows[0], str(error))
+            return
+        messages = chain((first,), _readable(rows[1 : self._most], self._names))
+        self._handed = (rows[0].number, self._made().hand_over(messages))
 
     def _wait(self, handed: Handed) -> None:
         until_s = time.monotonic() + self.acknowledged_within_s
@@ -216,6 +217,13 @@ class Kafka(Publisher):
         if self._access is None:
             raise RuntimeError("this publisher is not open")
         return self._access
+
+
+def _readable(rows: Sequence[Row], topics: Mapping[str, str]) -> Iterator[Message]:
+    """Up to the first that is no event, whose turn comes when it is the first."""
+    with suppress(Unreadable):
+        for row in rows:
+            yield message(row, topics)
 
 
 def _of_topics(error: Exception, access: Access) -> InputError | Unreachable:
