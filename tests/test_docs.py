@@ -23,7 +23,9 @@ from engines.ultralytics import Ultralytics
 from engines.yolo import Yolo
 from engines.yolox import Yolox
 from pipeline.admission import Admission
+from pipeline.publish.kafka import Kafka
 from pipeline.publish.log import Log
+from pipeline.publish.zmq import Zmq
 from pipeline.schema import event_schemas
 from pipeline.store import Keeping
 
@@ -75,7 +77,7 @@ def clone(tmp_path_factory):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    for environment in (".venv", ".venv-judges"):
+    for environment in (".venv", ".venv-judges", ".kafka"):
         if (ROOT / environment).exists():
             (folder / environment).symlink_to(ROOT / environment)
     return folder
@@ -123,7 +125,7 @@ ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Emb
 
 
 @pytest.mark.parametrize(
-    "part", [*every_stage(), *every_source(), *ENGINES, Log, Admission, Keeping, SiteCamera]
+    "part", [*every_stage(), *every_source(), *ENGINES, Log, Kafka, Zmq, Admission, Keeping, SiteCamera]
 )
 def test_every_setting_is_in_the_manual(part):
     manual = "".join(page.read_text() for page in PAGES)
