@@ -245,6 +245,7 @@ def _looked(known: Sighting | None, embedding: Embedding) -> Sighting:
     kind = f"{embedding.model_id}/{embedding.modality}"
     looks, votes = (known.looks, known.votes) if known else (np.empty(0, np.float32), 0)
     if embedding.vector.size:
-        # a copy: what is overwritten one day is nobody else's
         looks, votes = (looks + embedding.vector if votes else embedding.vector.copy()), votes + 1
+        if known:
+            known.overwrite()  # nobody else has it: it began as a copy
     return Sighting(tracklet, looks, votes, kind, tracklet.phase != "closed")
