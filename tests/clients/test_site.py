@@ -127,6 +127,18 @@ def test_records_and_the_events_since_come_to_the_same_as_all_events(steps, data
     assert from_records(said).people == everything.people
 
 
+def test_an_event_that_a_record_holds_already_does_not_change_it_again():
+    """Else who was merged would lose what only the record of the other one knew."""
+    said = lines(
+        person("appeared", "P-1", 1, previous_ids=("P-7",)),
+        person("appeared", "P-2", 2),
+        correction("merged", ("P-1",), ("P-2",), 3),
+    )
+    site = folded(said[1:], from_records(said))
+    assert site.people["P-2"].previous_ids == ("P-1", "P-7")
+    assert site.people["P-2"].appeared_ns == 1
+
+
 @settings(max_examples=50, deadline=None)
 @given(some.lists(some.one_of(SEEN, SEEN, CHANGED), max_size=12))
 def test_a_record_fits_its_schema_and_is_what_a_consumer_would_write(steps):

@@ -96,6 +96,18 @@ def test_goes_on_behind_the_last_event_that_was_dealt_with(tmp_path):
     assert (numbers, loop.repeats) == ([7, 8, 9], 2)
 
 
+def test_a_position_takes_the_place_of_the_one_before_and_never_writes_into_it(tmp_path):
+    path, kept = write(tmp_path / "events.jsonl", *seen(3)), tmp_path / "position"
+    read(path, position=kept)
+    before = kept.read_bytes()
+    with kept.open("rb") as old:
+        append(path, seen(4)[3])
+        assert read(path, position=kept)[0] == [4]
+        assert old.read() == before
+    assert kept.read_bytes() != before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["events.jsonl", "position"]
+
+
 def test_a_position_can_be_kept_by_whoever_reads(tmp_path):
     path = write(tmp_path / "events.jsonl", *seen(4))
     with subscribe(path) as loop:

@@ -75,7 +75,7 @@ class Site:
 
     def _merge(self, event: CorrectionEvent) -> None:
         ids = list(dict.fromkeys((event.to_ids[0], *event.from_ids)))
-        known = [self.people[id] for id in ids if id in self.people]
+        known = [one for id in ids if (one := self._before(event, id)) is not None]
         if known:
             self._put(event, _joined(event, ids, known))
         self._remove(event, *ids[1:])
@@ -85,7 +85,7 @@ class Site:
         old_id, new_id = event.from_ids[0], event.to_ids[-1]
         if old_id == new_id:
             return
-        old, new = self.people.get(old_id), self.people.get(new_id)
+        old, new = self._before(event, old_id), self.people.get(new_id)
         moved = (
             old.last if old is not None and old.last and old.last.tracklet_id in event.tracklet_ids else None
         )
@@ -112,6 +112,10 @@ class Site:
         for id in identity_ids:
             if self._is_news(event, id):
                 self.people.pop(id, None)
+
+    def _before(self, event: Event, identity_id: str) -> Person | None:
+        """Somebody as they were before the event; a record that holds it already says nothing of that."""
+        return self.people.get(identity_id) if self._is_news(event, identity_id) else None
 
     def _is_news(self, event: Event, identity_id: str) -> bool:
         known = self.people.get(identity_id)
