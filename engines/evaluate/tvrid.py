@@ -188,5 +188,5 @@ def _header(path: Path) -> Sequence[str]:
             return next(csv.reader(file), [])
     except OSError as error:
         raise InputError(f"{path}: cannot be read, {error.strerror}; name a file that is there") from error
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: is no table of text, {error}; fetch it again") from error

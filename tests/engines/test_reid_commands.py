@@ -2,7 +2,6 @@
 
 import re
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -377,7 +376,7 @@ def test_a_picture_that_cannot_be_read_is_one_line(market, means, part, written)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png"])
-def test_a_picture_that_was_cut_off_is_not_taken_for_a_whole_one(tmp_path, ending):
+def test_a_picture_that_was_cut_off_is_not_taken_for_a_whole_one(tmp_path, ending, capfd):
     from engines.reid.data._folders import color
 
     noise = np.random.default_rng(0).integers(0, 256, (64, 32, 3), np.uint8)
@@ -387,6 +386,7 @@ def test_a_picture_that_was_cut_off_is_not_taken_for_a_whole_one(tmp_path, endin
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="is no picture, or not all of one"):
         color(path)
+    assert capfd.readouterr().err == ""
 
 
 def test_depth_in_colours_is_refused(tvrid, means):
@@ -511,7 +511,3 @@ def test_a_real_network_finds_real_people(pets, models):
     assert (int(asked), int(asked) - int(unfindable)) == (len(trial.query), len(firsts))
     chance = np.mean([np.mean([other == person for other in people[1]]) for person in people[0]])
     assert float(mean) > 200 * chance  # 12 people or so: twice of what any order would give
-
-
-def test_the_folder_of_models_is_where_the_fixture_says(recordings):
-    assert (Path(recordings) / "models/person-reidentification-retail-0248.onnx").is_file()

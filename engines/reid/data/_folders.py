@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from configs.build import InputError
 
-# a file that was cut off is decoded all the same, its rest in grey: each kind says where its pixels begin and end
-MARKS = {b"\xff\xd8": (b"\xff\xda", b"\xff\xd9"), b"\x89P": (b"IDAT", b"IEND")}
+PNG, PNG_END = b"\x89PNG", b"IEND"
 
 
 def checked(folder: Path, wanted: Sequence[str], layout: str) -> Path:
@@ -53,9 +52,10 @@ def _decoded(path: Path, how: int) -> NDArray[Any]:
         written = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read, {error.strerror}; fetch the data set again") from error
-    begins, ends = MARKS.get(written[:2], (b"", b""))
-    is_whole = written.rfind(begins) <= written.rfind(ends)
-    pixels = cv2.imdecode(np.frombuffer(written, np.uint8), how) if written and is_whole else None
+    # of a PNG that breaks off OpenCV would have words of its own; of a JPEG, read by itself from a file, it would
+    # take the rest for grey
+    is_whole = PNG_END in written if written.startswith(PNG) else bool(written)
+    pixels = cv2.imdecode(np.frombuffer(written, np.uint8), how) if is_whole else None
     if pixels is None:
         raise InputError(f"{path}: is no picture, or not all of one; fetch the data set again")
     return pixels

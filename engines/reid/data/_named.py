@@ -11,7 +11,7 @@ from engines.reid.data._folders import checked
 from engines.reid.data._records import NOBODY, Record
 
 FOLDERS = ("bounding_box_train", "query", "bounding_box_test")
-NAME = re.compile(r"(?P<person>-?\d+)_c(?P<camera>\d)")
+NAME = re.compile(r"(?P<person>-?\d{1,9})_c(?P<camera>\d)")
 
 
 def named(folder: Path, layout: str, cameras: int) -> list[Record]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -27,7 +27,7 @@ class _Entry(msgspec.Struct, frozen=True):
     split: Split
     captions: tuple[str, ...]
     file_path: str
-    id: int
+    id: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
 
 class CuhkPedes(DataSet):

@@ -17,8 +17,8 @@ LISTS = ("list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt")
 LAYOUT = (
     f"the folder MSMT17_V1 (or V2), with train, test (or mask_train_v2, mask_test_v2), {', '.join(LISTS)}"
 )
-LINE = re.compile(r"(?P<path>\S+) (?P<person>\d+)")
-NAME = re.compile(r"[^_]*_[^_]*_(?P<camera>\d+)_")
+LINE = re.compile(r"(?P<path>\S+) (?P<person>\d{1,9})")
+NAME = re.compile(r"[^_]*_[^_]*_(?P<camera>\d\d)_")
 CAMERAS = 15
 
 

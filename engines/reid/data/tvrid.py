@@ -42,6 +42,7 @@ TRACK_READS: dict[str, tuple[Reads, Reads]] = {
     "depth": ("depth", "depth"),
     "cross": ("color", "depth"),  # this way alone is submitted
 }
+DIGITS = 10  # a name of so many is not taken for a number
 MOST_RAW, UNITS = (
     1000,
     10_000,
@@ -121,7 +122,7 @@ def scaled(depth: NDArray[np.uint16]) -> NDArray[np.float32]:
 def _numbered(people: NDArray[np.str_]) -> list[int]:
     """People as the set numbers them, or by the order of their names where those are no numbers."""
     told = people.tolist()
-    if all(name.isdecimal() for name in told):
+    if all(name.isdecimal() and len(name) < DIGITS for name in told):
         return [int(name) for name in told]
     names = sorted({*told} - {""})
     return [names.index(name) if name else NOBODY for name in told]

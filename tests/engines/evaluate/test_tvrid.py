@@ -1,9 +1,13 @@
 """TVRID's scores on the fixture that its released scorer was run on, and its files."""
 
+import csv
+from dataclasses import astuple
 from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.build import InputError
 from engines.evaluate.tvrid import (
@@ -171,3 +175,46 @@ def test_public_names_of_passages_go_before_others(tmp_path):
     path.write_text("﻿gallery_id,public_gallery_id,path\nsecret,abc123,abc123\n", "utf-8")
     told = passages_of(path)
     assert (told.ids.tolist(), told.people.tolist()) == (["abc123"], [""])
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6)
+
+
+@given(st.lists(NAMES, min_size=2, max_size=6, unique=True), st.data())
+def test_names_of_any_letters_are_read_as_they_were_written(tmp_path_factory, names, data):
+    folder = tmp_path_factory.mktemp("named")
+    labels = [[name, name, f"P{number}", CAMERAS[number % 4], "IN"] for number, name in enumerate(names)]
+    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["gallery_id", "path", "person_id", "cam_name", "passage_name"], *labels])
+    told = passages_of(folder / "labels.csv")
+    assert [column.tolist() for column in astuple(told)] == [
+        list(column) for column in zip(*labels, strict=True)
+    ]
+    everybody = st.permutations(range(len(names)))
+    orders = list(without_itself(np.array(data.draw(everybody)) for _ in names))
+    write_rankings(folder / "ranked.csv", told, orders, np.ones((len(names),) * 2))
+    assert [order.tolist() for order in read_rankings(folder / "ranked.csv", told)] == [
+        order.tolist() for order in orders
+    ]
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=80),
+        st.text(st.sampled_from('gallery_id,path\n"\x00é1'), max_size=60).map(str.encode),
+    )
+)
+def test_whatever_a_table_holds_is_read_or_refused_in_one_line(tmp_path_factory, written):
+    path = tmp_path_factory.mktemp("table") / "labels.csv"
+    path.write_bytes(written)
+    for head in (
+        b"",
+        b"gallery_id,path,person_id,cam_name,passage_name\n",
+        ",".join(COLUMNS).encode() + b"\n",
+    ):
+        path.write_bytes(head + written)
+        try:
+            told = passages_of(path)
+            assert len(told.ids) == len(told.paths) == len(told.people)
+        except InputError as error:
+            assert str(error).startswith(f"{path}: ")

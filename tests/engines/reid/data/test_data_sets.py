@@ -105,7 +105,14 @@ def test_occluded_duke_has_eight_cameras(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["0002.jpg", "x_c1s1_000451_03.jpg", "0002_c7s1_000451_03.jpg", "0002_c0s1_1_0.jpg", "a0002_c1_0.jpg"],
+    [
+        "0002.jpg",
+        "x_c1s1_000451_03.jpg",
+        "0002_c7s1_000451_03.jpg",
+        "0002_c0s1_1_0.jpg",
+        "a0002_c1_0.jpg",
+        "00000000000000000002_c1s1_1_0.jpg",
+    ],
 )
 def test_a_picture_of_another_name_is_refused(tmp_path, wrong):
     made = Market1501(trees.named_tree(tmp_path, trees.MARKET))
@@ -208,6 +215,8 @@ def test_cuhk_has_a_query_for_each_caption_in_whatever_language(tmp_path):
         ({"captions": ["A boy.", "  "]}, "[4].captions[1]: is empty; write it, or take it out"),
         ({"captions": []}, "[4].captions: is empty; write one, or take the entry out"),
         ({"split": "exam"}, "[4].split: invalid enum value 'exam'; fetch it again"),
+        ({"id": 2**70}, "[4].id: expected `int` <= 2147483647; fetch it again"),
+        ({"id": -1}, "[4].id: expected `int` >= 0; fetch it again"),
         ({"id": "x"}, "[4].id: expected `int`, got `str`; fetch it again"),
         ({"split": "val"}, "has no entry whose split is 'test'; expected train, val and test"),
     ],
