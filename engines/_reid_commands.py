@@ -23,7 +23,7 @@ from engines.reid.data._vectors import Features, embedded, read_features
 
 SETS = "engines/reid/data"
 RANKS = (1, 5, 10)
-HEADERS = ("protocol", "mAP", *(f"CMC-{rank}" for rank in RANKS), "mINP", "queries", "with nobody to find")
+HEADERS = ("", "mAP", *(f"CMC-{rank}" for rank in RANKS), "mINP", "queries")
 Told = Callable[[str, int, int], None]  # what is done, how many are, and of how many
 
 
@@ -53,8 +53,8 @@ def eval_reid(  # noqa: PLR0913
             tested = _of_vectors(trials, made, told, is_needed=submission is None)
             if submission is not None:
                 _submit(data_set, trials, made, submission)
-    if tested:
-        Console(highlight=False).print(_table(f"{name}, in percent", tested))
+    for asked, one in tested.items():
+        Console(highlight=False).print(_table(f"{name}, {asked}, in percent", one))
 
 
 def _trials(data_set: DataSet, protocol: str, distance: str) -> dict[str, Trial]:
@@ -144,16 +144,14 @@ def _bar() -> Iterator[Told]:
         yield lambda what, done, total: progress.update(task, description=what, completed=done, total=total)
 
 
-def _table(title: str, tested: Mapping[str, Tested]) -> Table:
+def _table(title: str, tested: Tested) -> Table:
     table = Table(*HEADERS, title=title)
-    for protocol, one in tested.items():
-        for case, scores in one.cases.items():
-            table.add_row(f"{protocol}, {case}" if case else protocol, *_cells(scores))
-    unseen = {protocol: one.unseen for protocol, one in tested.items() if one.unseen}
-    table.caption = "; ".join(
-        f"{protocol}: {count} records show nothing, no pixels or no valid depth, and come last"
-        for protocol, count in unseen.items()
-    )
+    for column in table.columns:  # on a narrow terminal names are broken, and no figures
+        column.overflow, column.no_wrap = "fold", column.header != HEADERS[0]
+    for case, scores in tested.cases.items():
+        table.add_row(case, *_cells(scores))
+    if tested.unseen:
+        table.caption = f"{tested.unseen} show nothing, no pixels or no valid depth, and come last"
     return table
 
 
@@ -165,4 +163,4 @@ def _cells(scores: Found) -> tuple[str, ...]:
         scores.mean_inverse_penalty,
     )
     ratios = (f"{100 * share:.2f}" if found else "-" for share in shares)
-    return (*ratios, str(scores.asked), str(scores.asked - found))
+    return (*ratios, f"{found} of {scores.asked}")

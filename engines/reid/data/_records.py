@@ -18,6 +18,7 @@ from configs.build import InputError
 from engines.evaluate.retrieval import Counts, Distance, Order, other_cameras
 
 Reads = Literal["color", "depth", "text"]
+ALL = "all"  # the case of a protocol that has no others
 NOBODY = -1  # who is in a record of a test is not said, or the detector that cut it out was wrong
 
 
@@ -88,7 +89,7 @@ def cameras(records: Sequence[Record]) -> NDArray[np.int64]:
 def single_query(query: Sequence[Record], gallery: Sequence[Record]) -> Trial:
     """The usual trial: what the query's own camera saw of its person does not count."""
     counts = other_cameras(people(query), cameras(query), people(gallery), cameras(gallery))
-    return Trial(tuple(query), tuple(gallery), {"": counts})
+    return Trial(tuple(query), tuple(gallery), {ALL: counts})
 
 
 def relabelled(records: Iterable[Record], where: Path) -> tuple[Record, ...]:

@@ -14,7 +14,7 @@ import msgspec
 from configs.build import InputError
 from engines.evaluate.retrieval import everybody
 from engines.reid.data._folders import checked
-from engines.reid.data._records import DataSet, Record, Trial, relabelled
+from engines.reid.data._records import ALL, DataSet, Record, Trial, relabelled
 
 ENTRIES, PICTURES = "reid_raw.json", "imgs"
 LAYOUT = f"the folder CUHK-PEDES, with {PICTURES} and {ENTRIES}"
@@ -41,7 +41,7 @@ class CuhkPedes(DataSet):
 
     def trial(self, protocol: str) -> Trial:
         gallery = tuple(self.pictures("test"))
-        return Trial(tuple(self.captions("test")), gallery, {"": everybody(gallery)})
+        return Trial(tuple(self.captions("test")), gallery, {ALL: everybody(gallery)})
 
     def captions(self, split: Split) -> Iterator[Record]:
         """A record for each caption, under the name of its picture and its number."""

@@ -83,7 +83,7 @@ def test_market_has_neither_junk_nor_other_files_and_keeps_distractors(tmp_path)
     trial = made.trial("single_query")
     assert [one.person for one in trial.query] == [3, 5, 9]
     assert [one.person for one in trial.gallery] == [0, 0, 3, 3, 5, 5, 11]
-    counts = trial.cases[""]
+    counts = trial.cases["all"]
     assert counts(0).tolist() == [
         True,
         True,
@@ -164,7 +164,7 @@ def test_msmt_is_what_its_lists_say(tmp_path, parts):
     ]
     trial = made.trial("single_query")
     assert [(one.person, one.camera) for one in trial.query] == [(1, 1), (3, 14)]
-    assert trial.cases[""](0).tolist() == [False, True, True, True]
+    assert trial.cases["all"](0).tolist() == [False, True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_cuhk_has_a_query_for_each_caption_in_whatever_language(tmp_path):
     assert told(trial.query) == [("Market/d.jpg#0", 7, 0), ("Market/d.jpg#1", 7, 0), ("Market/e.jpg#0", 9, 0)]
     assert told(trial.gallery) == [("Market/d.jpg", 7, 0), ("Market/e.jpg", 9, 0)]
     assert {one.reads for one in trial.query} == {"text"}
-    assert trial.cases[""](0).all()
+    assert trial.cases["all"](0).all()
     assert told(made.pictures("val")) == [("CUHK03/c.png", 5, 0)]
 
 
