@@ -43,6 +43,8 @@ def eval_reid(  # noqa: PLR0913
     """
     if sum(map(bool, (model, features, rankings))) != 1:
         raise InputError("--model: is needed, or --features, or --rankings: one of the three")
+    if rankings and (submission or distance):
+        raise InputError("--rankings: are in an order already; leave --submission and --distance out")
     data_set = build(f"{SETS}/{name}", {}, "SET", DataSet, {"folder": folder})
     trials = _trials(data_set, protocol, distance)
     with _bar() as told:
@@ -73,8 +75,8 @@ def _features(
     data_set: DataSet, trials: Mapping[str, Trial], model: str, features: Path | None, told: Told
 ) -> Features:
     """Of all records, each once though several trials ask for it."""
-    every = {one.name: one for trial in trials.values() for one in (*trial.query, *trial.gallery)}
-    records = sorted(every.values(), key=lambda one: one.reads)
+    every = dict.fromkeys(one for trial in trials.values() for one in (*trial.query, *trial.gallery))
+    records = sorted(every, key=lambda one: one.reads)
     if features is not None:
         return read_features(features, records)
     engine = _engine(model)

@@ -209,6 +209,15 @@ def test_rankings_are_written_by_the_mean_of_what_frames_give(tvrid, means, tmp_
     ]
 
 
+def test_a_track_is_the_same_whatever_is_run_with_it(tvrid, means, tmp_path):
+    """In the cross track a passage without one of its depths lacks that colour too."""
+    (tvrid / "test_public/te0000/002_D.png").unlink()
+    for name, asked in (("alone", ["--protocol", "rgb"]), ("all", [])):
+        said("tvrid", tvrid, "--model", means, "--submission", tmp_path / name, *asked)
+    alone, together = ((tmp_path / name / "rankings_rgb.csv").read_text() for name in ("alone", "all"))
+    assert alone == together
+
+
 def test_a_test_without_labels_can_be_submitted_and_not_scored(tmp_path, means):
     folder = trees.tvrid_tree(tmp_path / "tvrid", is_labelled=False)
     printed = said("tvrid", folder, "--model", means, "--submission", tmp_path / "made")
@@ -309,6 +318,7 @@ def test_no_more_pictures_than_a_chunk_are_read_at_once(market, monkeypatch):
         (["--features", "none.npz"], "none.npz: cannot be read, No such file or directory; name a file that is there"),
         (["--features", "x", "--protocol", "rgb"], "--protocol: there is no 'rgb'; choose from single_query"),
         (["--features", "x", "--distance", "cosin"], "--distance: there is no 'cosin'; did you mean 'cosine'?"),
+        (["--rankings", "x", "--submission", "y"], "--rankings: are in an order already; leave --submission and --distance out"),
         (["--rankings", "x"], "--rankings: Market1501 has none; give --model or --features"),
     ],
 )  # fmt: skip

@@ -22,14 +22,14 @@ CHUNK = 64  # pictures at once: they fill a batch, and no memory
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """A vector for each record, by its name; a row of NaN where nothing of it can be seen."""
+    """A vector for each record; a row of NaN where nothing of it can be seen."""
 
-    rows: Mapping[str, int]
+    rows: Mapping[Record, int]
     vectors: NDArray[np.floating[Any]]  # (n, d)
 
     def of(self, records: Sequence[Record]) -> NDArray[np.floating[Any]]:
         """Those of some records, in their order."""
-        return self.vectors[[self.rows[one.name] for one in records]]
+        return self.vectors[[self.rows[one] for one in records]]
 
 
 def read_features(path: Path, records: Sequence[Record]) -> Features:
@@ -45,7 +45,7 @@ def read_features(path: Path, records: Sequence[Record]) -> Features:
         )
     if not np.isfinite(vectors).all():
         raise InputError(f"{path}: vectors: are not all finite numbers; make them again")
-    return Features(rows, vectors)
+    return Features({one: rows[one.name] for one in records}, vectors)
 
 
 def embedded(
@@ -68,7 +68,7 @@ def embedded(
         )
     nothing = np.full(length, np.nan, np.float32)
     vectors = np.array([nothing if one is None else one for one in made])
-    return Features({one.name: row for row, one in enumerate(records)}, vectors)
+    return Features({one: row for row, one in enumerate(records)}, vectors)
 
 
 def _check_reads(engine: Any, name: str, reads: str) -> None:
