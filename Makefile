@@ -25,7 +25,7 @@ format: $(VENV)/.dev ## put the code into the common form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-judges: .venv-judges/.done .venv-judges-detectors/.done .venv-judges-yolo/.done .venv-judges-reid/.done
+judges: .venv-judges/.done .venv-judges-detectors/.done .venv-judges-yolo/.done .venv-judges-reid/.done .venv-judges-clip/.done
 
 kafka: .kafka/.done ## a Kafka broker on localhost:9092, to try things out; needs Java and Maven
 	$(PYTHON) tests/broker.py start
@@ -34,7 +34,7 @@ kafka-stop: ## end it
 	$(PYTHON) tests/broker.py stop
 
 clean: kafka-stop ## remove what make made
-	rm -rf .kafka $(VENV) .venv-judges .venv-judges-detectors .venv-judges-yolo .venv-judges-reid var
+	rm -rf .kafka $(VENV) .venv-judges .venv-judges-detectors .venv-judges-yolo .venv-judges-reid .venv-judges-clip var
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,75 @@
+"""The transformer that CLIP's two encoders are made of; its parameters are named as in OpenAI's release."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Activation = Literal["quick_gelu", "gelu"]
+HEAD_WIDTH = 64
+
+
+class Transformer(nn.Module):
+    """Blocks of attention and a perceptron, normalised before each."""
+
+    def __init__(self, width: int, layers: int, activation: Activation, is_causal: bool = False) -> None:
+        super().__init__()
+        self.resblocks = nn.ModuleList(Block(width, activation, is_causal) for _ in range(layers))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        for block in self.resblocks:
+            tokens = block(tokens)
+        return tokens
+
+
+class Block(nn.Module):
+    """One layer; `tokens` are (batch, tokens, width)."""
+
+    def __init__(self, width: int, activation: Activation, is_causal: bool = False) -> None:
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn = _Attention(width, is_causal)
+        self.mlp = _Perceptron(width, activation)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        tokens = tokens + self.attn(self.ln_1(tokens))
+        made: Tensor = tokens + self.mlp(self.ln_2(tokens))
+        return made
+
+
+class _Attention(nn.Module):
+    def __init__(self, width: int, is_causal: bool) -> None:
+        super().__init__()
+        self.heads, self.is_causal = width // HEAD_WIDTH, is_causal
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width).normal_(std=width**-0.5))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        batch, count, width = tokens.shape
+        packed = F.linear(tokens, self.in_proj_weight, self.in_proj_bias)
+        query, key, value = (
+            packed.view(batch, count, 3, self.heads, HEAD_WIDTH).permute(2, 0, 3, 1, 4).unbind()
+        )
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=self.is_causal)
+        made: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(batch, count, width))
+        return made
+
+
+class _Perceptron(nn.Module):
+    def __init__(self, width: int, activation: Activation) -> None:
+        super().__init__()
+        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.activation = quick_gelu if activation == "quick_gelu" else F.gelu
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        made: Tensor = self.c_proj(self.activation(self.c_fc(tokens)))
+        return made
+
+
+def quick_gelu(values: Tensor) -> Tensor:
+    """The GELU that OpenAI trained with."""
+    return values * torch.sigmoid(1.702 * values)
