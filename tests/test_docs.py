@@ -18,6 +18,9 @@ from calibration.site import SiteCamera
 from engines.embedder import Embedder
 from engines.overhead_depth import OverheadDepth
 from engines.overhead_descriptor import OverheadDescriptor
+from engines.reid.methods.clip_reid import ClipReid
+from engines.reid.recipe import Recipe
+from engines.reid.trained import Trained
 from engines.ssd import Ssd
 from engines.ultralytics import Ultralytics
 from engines.yolo import Yolo
@@ -122,10 +125,12 @@ def settings_of(part):
 
 
 ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder]
+TRAINING = [Recipe, ClipReid, Trained]
 
 
 @pytest.mark.parametrize(
-    "part", [*every_stage(), *every_source(), *ENGINES, Log, Kafka, Zmq, Admission, Keeping, SiteCamera]
+    "part",
+    [*every_stage(), *every_source(), *ENGINES, *TRAINING, Log, Kafka, Zmq, Admission, Keeping, SiteCamera],
 )
 def test_every_setting_is_in_the_manual(part):
     manual = "".join(page.read_text() for page in PAGES)

@@ -1,0 +1,72 @@
+"""Writes a trained network as ONNX with its manifest, for the engines that run networks. Needs the 'torch' extra."""
+
+from __future__ import annotations
+
+import warnings
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from configs.build import InputError
+from engines.reid.method import PictureMethod
+
+OPSET = 17
+BYTES = 255
+
+
+def export(method: PictureMethod, network: nn.Module, path: Path, licence: str = "unknown") -> Path:
+    """The network as `path`, for batches of any size, and `path`.yaml that says how pictures go in; gives that."""
+    module, look = _Vectors(method, network).eval(), method.look
+    picture = torch.zeros(2, 3, *look.size)
+    names: dict[str, Any] = {"input_names": ["images"], "output_names": ["vectors"]}
+    try:
+        with warnings.catch_warnings():  # the exporter, about itself
+            warnings.simplefilter("ignore")
+            axes = {"images": {0: "n"}, "vectors": {0: "n"}}
+            torch.onnx.export(
+                module, (picture,), path, opset_version=OPSET, dynamo=False, dynamic_axes=axes, **names
+            )
+        described = path.with_suffix(".yaml")
+        with torch.inference_mode():
+            length = module(picture).shape[1]
+        described.write_text(yaml.safe_dump(_manifest(method, path, length, licence), sort_keys=False))
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written, {error.strerror}; make room, or name another place"
+        ) from error
+    return described
+
+
+class _Vectors(nn.Module):
+    def __init__(self, method: PictureMethod, network: nn.Module) -> None:
+        super().__init__()
+        self.method, self.network = method, network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.method.vectors(self.network, pictures)
+
+
+def _manifest(method: PictureMethod, path: Path, length: int, licence: str) -> dict[str, Any]:
+    look, name = method.look, path.stem
+    scaled = {"mean": [BYTES * one for one in look.mean], "scale": [BYTES * one for one in look.std]}
+    return {
+        "name": name,
+        "task": "embed",
+        "engine": "embedder",
+        "source": f"trained here, with {type(method).__name__}",
+        "licence": licence,
+        "download": "python run.py train makes it",
+        "files": [{"name": path.name, "sha256": sha256(path.read_bytes()).hexdigest()}],
+        "input": {
+            "name": "images",
+            "layout": "NCHW",
+            "size": list(look.size),
+            "color": "rgb",
+            "range": scaled,
+        },
+        "output": {"length": length},
+    }

@@ -1,0 +1,68 @@
+"""What a method of training is: settings, a network, and phases that train it one after the other."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engines.reid.augment import Look
+from engines.reid.samplers import Batch, Draw, Generator
+from engines.reid.schedules import Schedule
+from engines.reid.task import Task
+
+Terms = dict[str, Tensor]  # of a loss, weighted, by name
+
+
+@dataclass
+class Phase:
+    """A stretch of training with one loss. Its epochs are counted from 1.
+
+    `read` makes a batch ready in another thread, from its indices and a generator of its own.
+    """
+
+    epochs: int
+    optimizer: torch.optim.Optimizer
+    rate: Schedule  # of the epoch, for the optimizer's groups, each of which may have it `times` something
+    draw: Draw
+    read: Callable[[Batch, Generator], Any]
+    loss: Callable[[Any], Terms]
+
+
+Phases = Mapping[str, Callable[[], Phase]]  # by name, in order; each is made when its turn comes
+
+
+class Method(ABC):
+    """A frozen data class of settings, named as in the paper. `weights`, if it has that, is a file to begin with."""
+
+    @property
+    def lacks_weights(self) -> bool:
+        """Whether it makes no sense to begin without a file of weights, and there is none."""
+        return False
+
+    @abstractmethod
+    def network(self, people: int, cameras: int) -> nn.Module:
+        """A new one, all of it: what is trained, what is frozen, and what is thrown away after training."""
+
+    @abstractmethod
+    def phases(self, network: Any, task: Task) -> Phases:
+        """How it is trained. A phase is made from the network as it is when the phase begins, also when training goes
+        on in the middle of it.
+        """
+
+
+class PictureMethod(Method):
+    """A method whose network gives one vector for one picture."""
+
+    @property
+    @abstractmethod
+    def look(self) -> Look:
+        """How a picture is prepared in testing."""
+
+    @abstractmethod
+    def vectors(self, network: Any, pictures: Tensor) -> Tensor:
+        """What tells people apart, (batch, width) of length 1, of pictures as they are prepared."""
