@@ -30,6 +30,7 @@ from replay import recorded, said_of  # noqa: E402
 from calibration.camera import Intrinsics, View  # noqa: E402
 from engines.overhead_depth import OverheadDepth  # noqa: E402
 from pipeline import _png  # noqa: E402
+from pipeline._store_writer import Writer  # noqa: E402
 from pipeline.choices import Choices  # noqa: E402
 from pipeline.graphfile import GraphFile  # noqa: E402
 from pipeline.messages import Detections, Frame  # noqa: E402
@@ -130,16 +131,17 @@ def replayed(folder: Path) -> dict[str, float]:
 def _on_the_clock() -> Iterator[None]:
     """What is no node's, or is to be told apart from the rest of its node, goes on the clock too."""
     decode, produce = _png.decode_png, Recording.produce
-    publish, add = Log.publish, Report.add
+    send, commit, add = Log.send, Writer.commit, Report.add
     _png.decode_png = _decoding(decode)
     Recording.produce = _reading(produce)  # type: ignore[method-assign]
-    Log.publish = _timed("log", publish)  # type: ignore[method-assign]
+    Log.send = _timed("log", send)  # type: ignore[method-assign]
+    Writer.commit = _timed("store", commit)  # type: ignore[method-assign]
     Report.add = _timed("report", add)  # type: ignore[method-assign]
     try:
         yield
     finally:
         _png.decode_png, Recording.produce = decode, produce  # type: ignore[method-assign]
-        Log.publish, Report.add = publish, add  # type: ignore[method-assign]
+        Log.send, Writer.commit, Report.add = send, commit, add  # type: ignore[method-assign]
 
 
 def _decoding(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -164,10 +166,10 @@ def _reading(produce: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[An
     return timed
 
 
-def _timed(part: str, call: Callable[..., None]) -> Callable[..., None]:
-    def timed(*given: Any) -> None:
+def _timed(part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(*given: Any) -> Any:
         with CLOCK.on(part):
-            call(*given)
+            return call(*given)
 
     return timed
 
