@@ -44,6 +44,12 @@ class Commands:
         self._refused: list[Outcome] = []
         self._due: dict[int, tuple[Command, ...]] = {}  # by the time of the barrier at which stages are told
         self._decided_ns = -1  # what is asked for from now on is due later than this
+        self._are_withheld = False
+
+    def withhold(self) -> None:
+        """The stage that would do it is on another host: what is asked for waits for a run that is not."""
+        with self._lock:
+            self._are_withheld = True
 
     def ask(self, rows: Iterable[Asked]) -> None:
         """These are to be done at the next barrier."""
@@ -62,7 +68,7 @@ class Commands:
         with self._lock:
             if at_ns > self._decided_ns:
                 self._decided_ns = at_ns
-                if self._waiting:
+                if self._waiting and not self._are_withheld:
                     self._due[at_ns] = tuple(replace(one, captured_ns=at_ns) for one in self._waiting)
                     self._waiting = []
             return self._due.get(at_ns, ())

@@ -23,6 +23,7 @@ from pipeline.executors.reading import POLL_S
 from pipeline.executors.threads import GRACE_S, wait_until_ended, wait_until_opened, watched, working
 from pipeline.graph import Graph
 from pipeline.instances import StageError
+from pipeline.messages import Command
 from pipeline.placement import LOG, taken
 from pipeline.run import Run, ignore
 from pipeline.stage import InputError
@@ -39,6 +40,8 @@ def run(graph: Graph, run: Run, plan: Plan, job: Plain) -> None:
     under `same`.
     """
     plan.check(graph)
+    if any(Command in node.takes and plan.host_of(node.id) != plan.first for node in graph.nodes):
+        run.commands.withhold()
     hosts = _Hosts(plan)
     net = Net(plan, plan.first, hosts)
     try:

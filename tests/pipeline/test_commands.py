@@ -108,6 +108,14 @@ def test_who_asks_first_for_a_moment_decides_and_all_later_ones_get_the_same():
     assert commands.done(20, []) == []
 
 
+def test_what_is_withheld_is_not_done_and_not_said_to_be():
+    commands = Commands()
+    commands.withhold()
+    commands.ask([asked(1), asked(2, kind="paint")])
+    assert commands.at(20) == ()
+    assert [one.kind for one in commands.done(20, [])] == ["refused"]
+
+
 def test_says_of_whom_nobody_has_heard():
     commands = Commands()
     commands.ask([asked(2)])
