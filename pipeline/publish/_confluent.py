@@ -71,7 +71,7 @@ class Confluent:
         until_s = time.monotonic() + within_s
         while not handed.settled.is_set() and (left_s := until_s - time.monotonic()) > 0:
             try:
-                self._producer.poll(min(left_s, POLL_S))
+                self._producer.flush(min(left_s, POLL_S))  # `poll` would leave the last of them to linger
             except KafkaException as error:  # whatever it does now, this producer is of no use any more
                 handed.fail(_failure(error.args[0], ""))
 
