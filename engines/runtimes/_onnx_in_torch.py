@@ -26,17 +26,19 @@ class OnnxModule(torch.nn.Module):
         self._nodes = [
             (node.op_type, list(node.input), list(node.output), _attributes(node)) for node in graph.node
         ]
+        constants = {
+            given[0]: told["value"] for kind, _, given, told in self._nodes if _is_weight(kind, told)
+        }
+        self._nodes = [node for node in self._nodes if node[2][0] not in constants]
         if unknown := sorted({kind for kind, *_ in self._nodes if kind not in OPERATORS}):
             raise UnknownOperator(f"it has operators that are not known here: {', '.join(unknown)}")
         self._places: dict[str, str] = {}  # of weights, by their name in the graph
         self._numbers: dict[str, Tensor] = {}  # shapes, axes and the like: they stay beside the processor
         settings = {name for node in graph.node if node.op_type in SETTINGS for name in node.input[1:]}
-        for number, weights in enumerate(graph.initializer):
-            self._place(
-                weights.name, _tensor(weights), "" if weights.name in settings else f"weights{number}"
-            )
-        given = {weights.name for weights in graph.initializer}
-        self._inputs = [port.name for port in graph.input if port.name not in given]
+        weights = {one.name: _tensor(one) for one in graph.initializer} | constants
+        for number, (name, value) in enumerate(weights.items()):
+            self._place(name, value, "" if name in settings else f"weights{number}")
+        self._inputs = [port.name for port in graph.input if port.name not in weights]
         self._outputs = [port.name for port in graph.output]
 
     def _place(self, name: str, value: Tensor, place: str) -> None:
@@ -54,6 +56,11 @@ class OnnxModule(torch.nn.Module):
             made = OPERATORS[kind]([known[name] for name in taken], attributes)
             known |= zip(given, made if isinstance(made, list | tuple) else [made], strict=False)
         return tuple(known[name] for name in self._outputs)  # type: ignore[misc]  # none of them is ""
+
+
+def _is_weight(kind: str, told: dict[str, Any]) -> bool:
+    """Whether a node only holds a tensor: it moves to another device, and to fewer bits, with the network."""
+    return kind == "Constant" and "value" in told
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:

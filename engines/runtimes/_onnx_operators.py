@@ -146,7 +146,7 @@ def _gather(taken: Any, told: Attributes) -> Tensor:
     axis = told.get("axis", 0) % x.ndim
     places = torch.where(places < 0, places + x.shape[axis], places)
     picked: Tensor = torch.index_select(x, axis, places.reshape(-1))
-    return picked.reshape(*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    return picked.reshape((*x.shape[:axis], *places.shape, *x.shape[axis + 1 :]))  # of one number: ()
 
 
 def _gather_elements(taken: Any, told: Attributes) -> Tensor:
@@ -165,6 +165,20 @@ def _constant(_: Any, told: Attributes) -> Tensor:
         raise UnknownOperator("it has a constant that is no tensor")
     value: Tensor = told["value"]
     return value
+
+
+def _constant_of_shape(taken: Any, told: Attributes) -> Tensor:
+    value = told.get("value", torch.zeros(1))
+    return torch.full(_numbers(taken[0]), value.item(), dtype=value.dtype)
+
+
+def _expand(taken: Any, _: Attributes) -> Any:
+    x, wanted = taken[0], _numbers(taken[1])
+    return x.expand(torch.broadcast_shapes(x.shape, wanted))
+
+
+def _mod(taken: Any, told: Attributes) -> Any:
+    return _two(torch.fmod if told.get("fmod", 0) else torch.remainder)(taken, told)
 
 
 def _squeeze(taken: Any, told: Attributes) -> Tensor:
@@ -208,6 +222,12 @@ def _two(run: Callable[[Any, Any], Any]) -> Callable[[Any, Attributes], Any]:
     return both
 
 
+def _where(taken: Any, _: Attributes) -> Tensor:
+    last = max(taken, key=lambda one: one.device.type != "cpu")
+    condition, yes, no = (_beside(one, last) for one in taken)
+    return torch.where(condition, yes, no)
+
+
 def _one(run: Callable[[Any], Any]) -> Callable[[Any, Attributes], Any]:
     return lambda taken, _: run(taken[0])
 
@@ -221,10 +241,13 @@ OPERATORS: dict[str, Callable[[Any, Attributes], Any]] = {
     "Clip": _clip,
     "Concat": lambda taken, told: torch.cat([_beside(one, taken[0]) for one in taken], told["axis"]),
     "Constant": _constant,
+    "ConstantOfShape": _constant_of_shape,
     "Conv": _conv,
     "Div": _two(lambda a, b: torch.div(a, b, rounding_mode=None if a.is_floating_point() else "trunc")),
+    "Equal": _two(torch.eq),
     "Erf": _one(torch.erf),
     "Exp": _one(torch.exp),
+    "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,
     "GatherElements": _gather_elements,
@@ -237,9 +260,10 @@ OPERATORS: dict[str, Callable[[Any, Attributes], Any]] = {
     "Identity": _one(lambda x: x),
     "MatMul": _two(torch.matmul),
     "MaxPool": _max_pool,
+    "Mod": _mod,
     "Mul": _two(torch.mul),
     "Neg": _one(torch.neg),
-    "Pow": lambda taken, _: torch.pow(*taken).to(taken[0].dtype),
+    "Pow": lambda taken, _: _two(torch.pow)(taken, _).to(taken[0].dtype),
     "ReduceMax": _reduced(torch.amax),
     "ReduceMean": _reduced(torch.mean),
     "ReduceSum": _reduced(torch.sum),
@@ -260,5 +284,5 @@ OPERATORS: dict[str, Callable[[Any, Attributes], Any]] = {
     "TopK": _top_k,
     "Transpose": lambda taken, told: taken[0].permute(told.get("perm", list(range(taken[0].ndim))[::-1])),
     "Unsqueeze": _unsqueeze,
-    "Where": lambda taken, _: torch.where(*taken),
+    "Where": _where,
 }

@@ -72,3 +72,25 @@ def test_an_operator_that_is_not_in_the_table_is_named():
     graph = onnx.helper.make_graph([node], "one", ports[:1], ports[1:])
     with pytest.raises(UnknownOperator, match="it has operators that are not known here: Einsum"):
         OnnxModule(onnx.helper.make_model(graph))
+
+
+def test_one_number_is_gathered_out_of_a_row():
+    """As exporters do with a shape; no case of the standard does."""
+    node = onnx.helper.make_node("Gather", ["x", "place"], ["y"])
+    place = onnx.numpy_helper.from_array(np.array(-1), "place")
+    ports = [onnx.helper.make_tensor_value_info(*port) for port in (("x", 1, [3]), ("y", 1, []))]
+    graph = onnx.helper.make_graph([node], "one", ports[:1], ports[1:], [place])
+    (given,) = OnnxModule(onnx.helper.make_model(graph))(torch.tensor([1.0, 2.0, 3.0]))
+    assert (given.shape, float(given)) == ((), 3.0)
+
+
+def test_a_constant_takes_on_the_precision_of_the_network():
+    value = onnx.numpy_helper.from_array(np.full(2, 0.5, np.float32))
+    nodes = [
+        onnx.helper.make_node("Constant", [], ["half"], value=value),
+        onnx.helper.make_node("Mul", ["x", "half"], ["y"]),
+    ]
+    ports = [onnx.helper.make_tensor_value_info(name, 1, [2]) for name in "xy"]
+    module = OnnxModule(onnx.helper.make_model(onnx.helper.make_graph(nodes, "one", ports[:1], ports[1:])))
+    (given,) = module.half()(torch.tensor([1.0, 3.0]).half())
+    assert (given.dtype, given.tolist()) == (torch.float16, [0.5, 1.5])
