@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorrt_rtx
+from cards import Card
 from cuda.bindings import runtime as cudart
 from networks import manifest_of, written
 
@@ -23,53 +24,6 @@ from engines.runtimes._cuda import Gpu
 
 KINDS = cudart.cudaMemcpyKind
 MEANS = "means"
-
-
-class Card:
-    """The part of the CUDA runtime that is used, on memory of this process. Work waits in a stream until it is awaited."""
-
-    cudaError_t, cudaMemcpyKind = cudart.cudaError_t, KINDS
-    OK = (cudart.cudaError_t.cudaSuccess,)
-
-    def __init__(self):
-        self.rooms, self.streams, self.copies, self.full_at = {}, {}, [], None
-
-    def cudaStreamCreate(self):
-        self.streams[stream := len(self.streams) + 1] = []
-        return (*self.OK, stream)
-
-    def cudaStreamDestroy(self, stream):
-        del self.streams[stream]
-        return self.OK
-
-    def cudaMalloc(self, size):
-        if len(self.rooms) == self.full_at:
-            return cudart.cudaError_t.cudaErrorMemoryAllocation, None
-        room = ctypes.create_string_buffer(size)
-        self.rooms[ctypes.addressof(room)] = room
-        return (*self.OK, ctypes.addressof(room))
-
-    def cudaHostAlloc(self, size, flags):
-        return self.cudaMalloc(size)
-
-    def cudaFree(self, address):
-        del self.rooms[address]
-        return self.OK
-
-    cudaFreeHost = cudaFree
-
-    def cudaMemcpyAsync(self, to, origin, size, kind, stream):
-        self.copies.append(kind)
-        self.streams[stream].append(lambda: ctypes.memmove(to, origin, size))
-        return self.OK
-
-    def cudaStreamSynchronize(self, stream):
-        while self.streams[stream]:
-            self.streams[stream].pop(0)()
-        return self.OK
-
-    def cudaGetErrorString(self, error):
-        return cudart.cudaGetErrorString(error)
 
 
 class Context:
