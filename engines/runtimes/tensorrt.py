@@ -1,6 +1,6 @@
 """Builds and runs engines with TensorRT, or with TensorRT-RTX, which has the same interface and needs no GPU to build.
 
-No run on a GPU has been recorded yet: see `engines/runtimes/recorded.json`.
+No run on a GPU that it knows has been recorded yet: see `engines/runtimes/recorded.json`.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def built(model: Path, manifest: Manifest, plan: Plan) -> bytes:
     )
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)
+    _aim(trt, config)
     engine = None
     if is_read:
         _add_profile(builder, config, network, manifest.input, plan.batches)
@@ -187,6 +188,16 @@ def _listener(trt: Any) -> Any:
 
 def _reason(said: str) -> str:
     return said.splitlines()[0].rstrip(".") if said else "for a reason that it does not give"
+
+
+def _aim(trt: Any, config: Any) -> None:
+    """TensorRT-RTX builds for any GPU from 8.0 on, so not for one of 7.5, unless it is told for which."""
+    known = getattr(trt, "ComputeCapability", None)
+    if (found := gpu()) and known:
+        target = getattr(known, f"SM{found.capability.replace('.', '')}", None)
+        if target is not None:
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(target, 0)
 
 
 def _add_profile(builder: Any, config: Any, network: Any, wanted: Input, batches: Batches) -> None:

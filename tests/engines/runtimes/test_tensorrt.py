@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+import tensorrt_rtx
 from networks import REAL, manifest_of, network, real, written
 
 from configs.build import InputError
@@ -12,7 +13,8 @@ from engines._cache import kept, recipes
 from engines._engine import only_built
 from engines._network import opened
 from engines._plan import Plan
-from engines.runtimes._cuda import gpu
+from engines.runtimes import tensorrt
+from engines.runtimes._cuda import Gpu, gpu
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +68,17 @@ def test_what_it_does_not_know_is_one_line(home):
         build(path, manifest_of(path))
     assert "\n" not in str(told.value)
     assert recipes("small") == []
+
+
+@pytest.mark.parametrize("capability", ["7.5", "8.9"])
+def test_an_engine_is_built_for_the_gpu_that_is_here(home, monkeypatch, capability):
+    """Unless it is told, TensorRT-RTX builds for none of 7.5."""
+    monkeypatch.setattr(tensorrt, "gpu", lambda: Gpu("Painted GPU", capability))
+    aimed, aim = [], tensorrt._aim
+    monkeypatch.setattr(tensorrt, "_aim", lambda trt, config: (aim(trt, config), aimed.append(config)))
+    assert kept(build(written(home), manifest_of(written(home)))) is not None
+    target = tensorrt_rtx.ComputeCapability.__members__[f"SM{capability.replace('.', '')}"]
+    assert [aimed[0].get_compute_capability(n) for n in range(aimed[0].num_compute_capabilities)] == [target]
 
 
 @pytest.mark.skipif(gpu() is not None, reason="there is a GPU")
