@@ -134,7 +134,7 @@ def warmed_up(model: Path, manifest: Manifest, ready: Ready) -> Parallel:
         raise
     try:
         if wrong := _useless(network, manifest.input):
-            raise InputError(f"{model}: {wrong}; fetch it again, or export it anew")
+            raise InputError(f"{model}: {wrong}; fetch it again, export it anew, or choose another precision")
     except BaseException:
         network.close()
         raise

@@ -1,10 +1,13 @@
 """Runs networks with ONNX Runtime: on a CPU one thread for each part, and as many parts at once as there are cores; on
-an NVIDIA GPU, where its CUDA provider and one are there, a whole batch at once.
+an NVIDIA GPU, where its CUDA provider and one are there, parts of one size.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +21,15 @@ from engines._manifest import Manifest
 from engines._network import Outputs, Port
 from engines._plan import Plan, Precision
 from engines.runtimes._cuda import gpu
-from engines.runtimes._parallel import Parallel, Ready, cores, warmed_up
+from engines.runtimes._parallel import Parallel, Ready, warmed_up
 from engines.runtimes._processor import processor
 
 log = logging.getLogger(__name__)
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+PART = (
+    16  # rows: for another number it plans every convolution anew, which takes seconds, and rounds otherwise
+)
 DTYPES = {  # of the types that ONNX Runtime names
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -57,8 +63,8 @@ def version(runtime: str) -> str:
 
 
 def flags(plan: Plan) -> dict[str, str]:
-    """What its provider is."""
-    return {"provider": CUDA if uses_gpu() else CPU}
+    """What its provider is, and how that is set."""
+    return {"provider": CUDA, **_settings(plan)} if uses_gpu() else {"provider": CPU}
 
 
 def built(model: Path, manifest: Manifest, plan: Plan) -> bytes | None:
@@ -68,7 +74,7 @@ def built(model: Path, manifest: Manifest, plan: Plan) -> bytes | None:
 
 def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) -> Parallel:
     """The network, warmed up; raises InputError where it is none that can run."""
-    session, on_gpu = _session(model, engine)
+    session, on_gpu = _session(model, plan, engine)
     inputs = {port.name: _port(port, model) for port in session.get_inputs()}
     outputs = {port.name: _port(port, model) for port in session.get_outputs()}
     fed = next(iter(inputs))
@@ -77,26 +83,34 @@ def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) ->
         return dict(zip(outputs, session.run(None, {fed: part}), strict=True))
 
     name = f"{'GPU' if on_gpu else 'CPU'}, {device()[0]}"
-    lanes = 2 if on_gpu else cores()  # a second batch is copied while the first is computed
-    ready = Ready(
-        "onnxruntime", name, inputs, outputs, run, layers=plan.precision, threads=lanes, splits=not on_gpu
-    )
+    ready = Ready("onnxruntime", name, inputs, outputs, run, layers=plan.precision)
+    if on_gpu:  # two threads: a second part is copied while the first is computed
+        ready = replace(ready, least=PART, most=PART, tried=PART, threads=2, splits=False)
     return warmed_up(model, manifest, ready)
 
 
-def _session(model: Path, engine: bytes | None) -> tuple[Any, bool]:
+def _settings(plan: Plan) -> dict[str, str]:
+    """Of the CUDA provider. TF32 cuts factors to 10 bits; without it numbers of 16 bits get no fast kernels either."""
+    return {"use_tf32": "0" if plan.precision == "fp32" else "1", "cudnn_conv_algo_search": "HEURISTIC"}
+
+
+def _session(model: Path, plan: Plan, engine: bytes | None) -> tuple[Any, bool]:
     """What runs it, and whether that is on the GPU."""
     onnxruntime = _library()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     settings.log_severity_level = 4  # what is wrong is raised, and said once
-    providers = [CUDA, CPU] if uses_gpu() else [CPU]
+    providers: list[Any] = [CPU]
+    if uses_gpu():
+        providers = [(CUDA, _settings(plan)), CPU]
+        with redirect_stdout(sys.stderr):
+            onnxruntime.preload_dlls()  # it does not find the CUDA that is installed beside it
     try:
         session = onnxruntime.InferenceSession(engine or str(model), settings, providers=providers)
     except Exception as error:  # ONNX Runtime's own share no other class
         raise InputError(f"{model}: is no network that ONNX Runtime can run, {_reason(error)}") from error
     taken = session.get_providers()[0]
-    if taken != providers[0]:  # it falls back without a word
+    if taken == CPU != providers[0]:  # it falls back without a word
         raise InputError(f"runtime: onnxruntime cannot use the GPU, {CUDA} does not start; mend its CUDA")
     return session, taken == CUDA
 

@@ -13,8 +13,10 @@ from configs.build import InputError
 from engines._manifest import Manifest
 from engines._network import Outputs, Port
 from engines._plan import Plan, Precision
-from engines.runtimes._parallel import Parallel, Ready, cores, warmed_up
+from engines.runtimes._parallel import Parallel, Ready, warmed_up
 from engines.runtimes._processor import processor
+
+PART = 16  # rows, on a GPU; kernels round otherwise for another number
 
 
 def precisions() -> tuple[Precision, ...]:
@@ -48,7 +50,9 @@ def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) ->
     """The network in an ONNX file, warmed up; raises InputError where it is none that can run."""
     torch = _library()
     on_gpu = torch.cuda.is_available()
-    where = "cuda" if on_gpu else "cpu"
+    where, part = ("cuda", PART) if on_gpu else ("cpu", 1)
+    if on_gpu:
+        torch.backends.cudnn.allow_tf32 = False  # of the whole process: it cuts factors to 10 bits
     network, inputs, outputs = module(model)
     network = network.to(where)
 
@@ -67,8 +71,10 @@ def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) ->
         inputs,
         outputs,
         run,
-        most=None if on_gpu else 1,  # kernels for CPUs round otherwise for another size of batch
-        threads=2 if on_gpu else cores(),
+        least=part,
+        most=part,
+        tried=max(part, 2),
+        threads=2 if on_gpu else 1,  # on a processor it spreads a row over all cores by itself
         splits=not on_gpu,
     )
     return warmed_up(model, manifest, ready)
