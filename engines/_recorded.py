@@ -9,13 +9,15 @@ import msgspec
 RECORDED = Path(__file__).parent / "runtimes" / "recorded.json"
 
 
-class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True, omit_defaults=True):
     """A run of networks whose outputs were found right."""
 
     runtime: str
     kind: str  # CPU or GPU
     device: str
     version: str
+    capability: str = ""  # of a GPU
+    date: str = ""
 
 
 def runs() -> list[Run]:
