@@ -23,6 +23,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 CORES = len(os.sched_getaffinity(0))
+LEAST_BATCHES = 3  # in a round: one alone says more of the machine's other work than of itself
 Answers = list[dict[str, Any]]
 Call = Callable[[Sequence[Any]], Any]  # of a batch
 Read = Callable[[Any], dict[str, Any]]  # what it gave for one picture, as JSON
@@ -66,11 +67,13 @@ def bare(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
     engine: Any = build(f"engines/{job['engine']}", job["settings"], "engine", object)
     wanted, shown = engine.manifest.input, rgb(job)
     batch = resized(shown, wanted.size)[0] if job["engine"] == "embedder" else engine._fitted(shown)[0]
-    run = {"openvino": _openvino, "onnxruntime": _onnxruntime}[job["settings"]["runtime"]]
-    run_parts, is_default = run(str(weights(engine.manifest)), job["is_default"]), job["is_default"]
+    runtime, is_default = job["settings"]["runtime"], job["is_default"]
+    run = {"openvino": _openvino, "onnxruntime": _onnxruntime, "torch": _torch}[runtime]
+    run_parts = run(str(weights(engine.manifest)), is_default)
+    one_by_one = not job["is_dynamic"] or runtime == "torch" and not is_default  # as ours
 
     def call(batch: Sequence[Any]) -> Any:
-        if not job["is_dynamic"]:
+        if one_by_one:
             return run_parts([picture[None] for picture in batch])
         return run_parts(np.array_split(np.stack(batch), 1 if is_default else min(CORES, len(batch))))
 
@@ -115,6 +118,21 @@ def _onnxruntime(model: str, is_default: bool) -> Call:
 
     def run(parts: Sequence[Any]) -> Any:
         return list((map if is_default or len(parts) == 1 else threads.map)(run_one, parts))
+
+    return run
+
+
+def _torch(model: str, _: bool) -> Call:
+    """Our module of the network, as no other reads these files: it spreads each part over all cores by itself."""
+    import torch
+
+    from engines.runtimes.torch import module
+
+    network, *_ = module(Path(model))
+
+    def run(parts: Sequence[Any]) -> Any:
+        with torch.inference_mode():
+            return [[one.numpy() for one in network(torch.tensor(part))] for part in parts]
 
     return run
 
@@ -187,9 +205,9 @@ def bgr(job: dict[str, Any]) -> list[Any]:
 
 
 def batches(shown: list[Any], most: int) -> Iterator[list[Any]]:
-    """Everything in batches of `most`, the last filled up from the beginning."""
+    """Everything in batches of `most`, the last filled up from the beginning; and at least so many of them."""
     again = cycle(shown)
-    for _ in range(-(-len(shown) // most)):
+    for _ in range(max(LEAST_BATCHES, -(-len(shown) // most))):
         yield list(islice(again, most))
 
 

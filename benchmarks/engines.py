@@ -188,7 +188,7 @@ def detectors(folder: Path, streets: Pictures, work: Path, rounds: int) -> None:
     job: dict[str, Any] = {"pictures": streets, "is_dynamic": False, "min_score": MIN_SCORE}
     job["settings"] = {"min_score": MIN_SCORE}
     nano, ssd = ({**job, "model": str(folder / "models" / name)} for name in (NANO, SSD))
-    rows = run_engines("yolox_nano", "yolox", nano, ["openvino", "onnxruntime"])
+    rows = run_engines("yolox_nano", "yolox", nano, ["openvino", "onnxruntime", "torch"])
     for backend in ("onnxruntime", "openvino"):
         rows.append(
             Contestant(f"rtmlib, {backend}", "rtmlib", DETECTORS, {**nano, "side": 416, "backend": backend})
@@ -204,7 +204,7 @@ def detectors(folder: Path, streets: Pictures, work: Path, rounds: int) -> None:
             vouched(model, work)
         given = {**job, "pictures": streets[::3], "side": 640, "is_end_to_end": is_end_to_end}
         given |= {"min_score": RANDOM, "settings": {"min_score": RANDOM}}
-        rows = run_engines(name, "yolo", given, ["openvino", "onnxruntime"])
+        rows = run_engines(name, "yolo", given, ["openvino", "onnxruntime", "torch"])
         checkpoint = {
             **given,
             "engine": "ultralytics",
@@ -222,7 +222,7 @@ def embedders(folder: Path, streets: Pictures, work: Path, rounds: int) -> None:
     crops = cut(folder, streets, work)
     job: dict[str, Any] = {"pictures": crops, "is_dynamic": False}
     course = Course(rounds, (1, 8, 32), same_vectors)
-    race(RETAIL, run_engines(RETAIL, "embedder", job, ["openvino", "onnxruntime"]), course)
+    race(RETAIL, run_engines(RETAIL, "embedder", job, ["openvino", "onnxruntime", "torch"]), course)
     fitted = [str(work / f"fitted{number}.png") for number in range(len(crops))]
     for path, crop in zip(fitted, crops, strict=True):
         cv2.imwrite(path, cv2.resize(cv2.imread(crop), (128, 256)))
@@ -240,7 +240,9 @@ def embedders(folder: Path, streets: Pictures, work: Path, rounds: int) -> None:
     asked("osnet_vectors.py", REID, work, models=OSNETS, **given)
     for name in OSNETS:
         vouched(name, work)
-        rows = run_engines(name, "embedder", {**job, "is_dynamic": True}, ["openvino", "onnxruntime"])
+        rows = run_engines(
+            name, "embedder", {**job, "is_dynamic": True}, ["openvino", "onnxruntime", "torch"]
+        )
         as_ir(work / f"{name}.onnx")
         for kind, model in (
             ("onnx", f"{name}.onnx"),
