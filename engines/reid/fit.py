@@ -72,13 +72,14 @@ class Training:
     def _train(self, phase: Phase, place: Place) -> None:
         place = self._restored(phase.optimizer, place)
         while place.epoch <= phase.epochs:
-            self._train_epoch(phase, place)
+            self.train_epoch(phase, place)
             means = {name: total / place.step for name, total in place.sums.items()}
             place.losses.append({"phase": place.phase, "epoch": place.epoch, **means})
             place.epoch, place.step, place.sums = place.epoch + 1, 0, {}
             self._save(phase.optimizer, place)
 
-    def _train_epoch(self, phase: Phase, place: Place) -> None:
+    def train_epoch(self, phase: Phase, place: Place) -> None:
+        """What is left of an epoch; what it has come to is written only where it takes long."""
         task, at = self.task, (place.phase, place.epoch)
         batches = phase.draw(task.generator(*at))
         if not batches:
