@@ -120,10 +120,14 @@ class _Heard(logging.Handler):
         return bool(self._refusal)
 
     def reason(self, address: Address) -> str:
+        refuses = f"the broker refuses user {address.options.get('user')!r} or the password in {PASSWORD}"
+        mechanism = address.options.get("mechanism", MECHANISMS[0])
         if self._refusal == "SaslAuthenticationFailed":
-            return f"the broker refuses user {address.options.get('user')!r} or the password in {PASSWORD}"
+            return refuses
         if self._refusal:
-            return f"the broker does not know {address.options.get('mechanism', MECHANISMS[0])}; give another mechanism"
+            return f"the broker does not know {mechanism}; give another mechanism"
+        if self._last and "user" in address.options:  # it has hung up before its refusal was read
+            return f"{refuses}, or does not know {mechanism}, or is none ({self._last})"
         if self._last:
             return f"there is no Kafka broker that answers with this security ({self._last})"
         return ""
