@@ -15,7 +15,7 @@ from pipeline.schema import DIALECT
 from pipeline.stage import Source, Stage
 from pipeline.store import Keeping
 
-GIVEN = ("camera_id", "site")  # by the runtime
+GIVEN = ("camera_id", "site", "vectors_s", "crops_s")  # by the runtime
 FROM = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 ENGINE = {"$ref": "#/$defs/engine"}
 
@@ -32,8 +32,8 @@ def graph_schema() -> dict[str, Any]:
         "cameras": _many("source"),
         "graph": _many("stage"),
         "publish": {"type": "object", "properties": publishers, "additionalProperties": False},
-        "retention": _inline(Retention),
-        "store": _inline(Keeping),
+        "retention": _settings(Retention),
+        "store": _settings(Keeping),
     }
     defs = {
         "source": {"oneOf": _choices("stages/source", Source, {"admission": _inline(Admission)})},
@@ -76,7 +76,7 @@ def _settings(cls: type) -> dict[str, Any]:
     fields = [f for f in dataclasses.fields(cls) if f.init and f.name not in GIVEN]
     return {
         "type": "object",
-        "properties": {f.name: _setting(hints[f.name], f) for f in fields},
+        "properties": {f.metadata.get("name", f.name): _setting(hints[f.name], f) for f in fields},
         "required": [f.name for f in fields if _is_needed(f)],
         "additionalProperties": False,
     }

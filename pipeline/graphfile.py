@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -20,14 +21,27 @@ from pipeline.stage import Source, Stage
 from pipeline.store import Keeping
 
 VERSION = 1
+DAY_S = 86_400
+T = TypeVar("T", bound=Any)
 NEEDED, KEYS = ("version", "site", "cameras", "graph"), ("publish", "retention", "store")
 
 
-class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why people are followed here, and how long what was seen of them may be kept: goes into every event."""
+@dataclass(frozen=True)
+class Retention:
+    """Why people are followed here, which goes into every event; and how many days what was seen of them is kept."""
 
-    retention_class: str = msgspec.field(default="default", name="class")
+    retention_class: str = field(default="default", metadata={"name": "class"})
     purpose: str = "unspecified"
+    vectors: float | None = None
+    crops: float | None = None
+    events: float | None = None
+    recordings: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("vectors", "crops", "events", "recordings"):
+            days = getattr(self, name)
+            if days is not None and not days > 0:
+                raise ValueError(f"{name} must be above 0 days, got {days}")
 
 
 @dataclass(frozen=True)
@@ -57,8 +71,8 @@ class GraphFile:
                 cameras=_entries(top["cameras"], "cameras"),
                 stages=_entries(top["graph"], "graph"),
                 publish=_entries(top.get("publish", {}), "publish"),
-                retention=checked(top.get("retention", {}), Retention, "retention"),
-                keeping=checked(top.get("store", {}), Keeping, "store"),
+                retention=_settings(top, "retention", Retention),
+                keeping=_settings(top, "store", Keeping),
                 sha256=_sha256([content, site]),
                 runs_sha256=_sha256([{key: top[key] for key in NEEDED}, site]),
             )
@@ -87,6 +101,13 @@ class GraphFile:
             for name, settings in self.publish.items()
         }
 
+    @property
+    def _given(self) -> dict[str, Any]:
+        """What stages are told, as far as they ask for it."""
+        lives = {"vectors_s": self.retention.vectors, "crops_s": self.retention.crops}
+        seconds = {name: DAY_S * days for name, days in lives.items() if days is not None}
+        return {"site": self.site, "vectors_s": math.inf, "crops_s": math.inf, **seconds}
+
     def _source(self, id: str, entry: Mapping[str, Any]) -> Node:
         where = f"{CAMERAS}.{id}"
         if id not in self.site.cameras:
@@ -111,8 +132,30 @@ class GraphFile:
             for id in (cameras if one == CAMERAS else (one,))
         )
         shards = checked(settings.pop("shards", 1), int, f"{where}.shards")
-        stage = build(f"stages/{name}", settings, where, Stage, {"site": self.site})
+        stage = build(f"stages/{name}", settings, where, Stage, self._given)
         return Node(id, stage, reads, shards)
+
+
+def _settings(top: Mapping[str, Any], key: str, kind: type[T]) -> T:
+    """Those under one key, each of them known, and right."""
+    settings, hints = checked(top.get(key, {}), dict[str, Any], key), get_type_hints(kind)
+    named = dict(zip(_said(kind), hints, strict=True))
+    for name in settings:
+        if name not in named:
+            raise ConfigError(f"{key}.{name}: there is no such setting{closest(name, list(named))}")
+    told = {
+        named[name]: checked(value, hints[named[name]], f"{key}.{name}") for name, value in settings.items()
+    }
+    try:
+        made: T = kind(**told)
+    except ValueError as error:
+        raise ConfigError(f"{key}.{error}") from error
+    return made
+
+
+def _said(kind: type) -> list[str]:
+    """The names of its fields, as a graph file has them."""
+    return [field.metadata.get("name", field.name) for field in fields(kind)]
 
 
 def _sha256(said: Any) -> str:

@@ -271,6 +271,10 @@ class Sighting:
         unit: Vector = self.looks / max(float(np.sqrt(self.looks @ self.looks)), 1e-9)
         return unit
 
+    def unlooked(self) -> Sighting:
+        """The same, of whose looks nothing is known."""
+        return replace(self, looks=np.empty(0, np.float32), votes=0)
+
     def overwrite(self) -> None:
         """Leave nothing in memory of what it looked like: for whoever holds the only reference, and drops it."""
         ctypes.memset(self.looks.ctypes.data, 0, self.looks.nbytes)  # one that was restored is read-only
@@ -296,8 +300,7 @@ class Identity:
 
     def anew(self, at_ns: int) -> Identity | None:
         """Somebody new, of whose looks nothing is known, who goes on with the tracklets that are open; if any are."""
-        nothing = np.empty(0, np.float32)
-        kept = tuple(replace(one, looks=nothing, votes=0) for one in self.sightings if one.is_open)
+        kept = tuple(one.unlooked() for one in self.sightings if one.is_open)
         if not kept:
             return None
         id = derived_id("P-", at_ns, kept[0].tracklet.tracklet_id, "anew")

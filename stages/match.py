@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -54,6 +55,7 @@ class Match(Stage[Embedding | Command, Given]):
     forget_after_s: float = 86_400.0
     review_s: float = 5.0
     max_sightings: int = 12  # remembered of one person
+    vectors_s: float = math.inf  # for how long looks may be kept; given by the runtime
     _waiting: Keyed[Sighting] = field(default_factory=Keyed, init=False, repr=False)  # by tracklet
     _identities: Keyed[Identity] = field(default_factory=Keyed, init=False, repr=False)  # by identity
     _whose: Keyed[str] = field(default_factory=Keyed, init=False, repr=False)  # identity by open tracklet
@@ -199,8 +201,35 @@ class Match(Stage[Embedding | Command, Given]):
         yield CorrectionEvent.of_erasure(who, command.captured_ns)
         who.overwrite()
 
+    def _outlived(self, now_ns: int) -> Iterator[IdentityEvent]:
+        """Looks that may be kept no longer go; and with the last of them who they were of, unless they are in view."""
+        since_ns = now_ns - self.vectors_s * 1e9
+        for one in self._waiting.values():
+            if one.votes and one.tracklet.opened_ns < since_ns:
+                self._waiting.put(one.tracklet.tracklet_id, one.unlooked())
+                one.overwrite()
+        for who in self._identities.values():
+            old = {
+                one.tracklet.tracklet_id: one
+                for one in who.sightings
+                if one.tracklet.opened_ns < since_ns and (one.votes or not one.is_open)
+            }
+            if not old:
+                continue
+            left = [one for one in who.sightings if one.is_open or one.tracklet.tracklet_id not in old]
+            kept = tuple(one.unlooked() if one.tracklet.tracklet_id in old else one for one in left)
+            if kept:
+                self._identities.put(who.identity_id, replace(who, sightings=kept))
+            else:
+                self._identities.delete(who.identity_id)
+                last = max(old.values(), key=lambda one: one.tracklet.seen_ns)
+                yield identity_event("expired", who, last, seen_again(last, len(self._identities)))
+            for one in old.values():
+                one.overwrite()
+
     def _review(self, now_ns: int, since_ns: int) -> Iterator[Given]:
         """One correction of each kind; the next review sees what came of it."""
+        yield from self._outlived(now_ns)
         for who in self._identities.values():
             yield from self._passed(who, now_ns)
         people = self._identities.values()

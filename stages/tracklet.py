@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
@@ -52,6 +53,7 @@ class Collect(Stage[Tracks, Given]):
     event_every_s: float = 2.0
     other_height_m: float = 0.07  # who is so much taller or smaller, having met somebody, is somebody else
     color: bool = True  # false: depth alone, colour is never looked at
+    crops_s: float = math.inf  # for how long a picture may be kept; given by the runtime
     _open: Keyed[Tracklet] = field(default_factory=Keyed, init=False)  # by track
     _crop: Keyed[Crop] = field(default_factory=Keyed, init=False)  # by tracklet, the one to be given next
     _given: Keyed[tuple[int, int, int]] = field(default_factory=Keyed, init=False)  # see _Given
@@ -70,6 +72,9 @@ class Collect(Stage[Tracks, Given]):
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
 
     def advance(self, to_ns: int) -> Iterator[Given]:
+        for id, crop in list(self._crop.items()):  # after a restart
+            if to_ns - crop.captured_ns > self.crops_s * 1e9:
+                self._crop.delete(id)
         for id, tracklet in list(self._open.items()):
             if to_ns - tracklet.seen_ns > self.max_gap_s * 1e9:
                 yield from self._closed(int(id), tracklet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -16,7 +17,14 @@ class View(Stage[Tracklet, Portrait]):
     """Gives the best colour crop of each tracklet as it closes."""
 
     memory: ClassVar[Memory] = Memory.CAMERA
+    crops_s: float = math.inf  # for how long a picture may be kept; given by the runtime
     _best: Keyed[Crop] = field(default_factory=Keyed, init=False)  # by tracklet
+
+    def advance(self, to_ns: int) -> Iterator[Portrait]:
+        for id, crop in list(self._best.items()):
+            if to_ns - crop.captured_ns > self.crops_s * 1e9:
+                self._best.delete(id)
+        return iter(())
 
     def process(self, tracklet: Tracklet) -> Iterator[Portrait]:
         id = tracklet.tracklet_id

@@ -26,6 +26,7 @@ from engines.ultralytics import Ultralytics
 from engines.yolo import Yolo
 from engines.yolox import Yolox
 from pipeline.admission import Admission
+from pipeline.graph_schema import GIVEN
 from pipeline.publish.kafka import Kafka
 from pipeline.publish.log import Log
 from pipeline.publish.zmq import Zmq
@@ -121,7 +122,7 @@ def test_the_examples_of_one_engine_alone_run(recordings, clone):
 
 
 def settings_of(part):
-    return {f.name for f in fields(part) if f.init} - {"camera_id", "site"}
+    return {f.name for f in fields(part) if f.init} - set(GIVEN)
 
 
 ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder]

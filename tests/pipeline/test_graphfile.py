@@ -137,7 +137,23 @@ def changed(old, new):
         (changed("site: hall", "site: [hall"), "graph.yaml: line 4: is not YAML, "),
         ("- a\n- b\n", "graph.yaml: the file: must be a map of settings, got ['a', 'b']"),
         ("", "graph.yaml: is empty; name another file, or write it"),
-        (GOOD + "retention: {days: 3}\n", "graph.yaml: retention: must be"),
+        (GOOD + "retention: 3\n", "graph.yaml: retention: must be a map of settings, got 3"),
+        (
+            GOOD + "retention: {vectrs: 3}\n",
+            "graph.yaml: retention.vectrs: there is no such setting; did you mean 'vectors'?",
+        ),
+        (
+            GOOD + "retention: {vectors: 0}\n",
+            "graph.yaml: retention.vectors must be above 0 days, got 0",
+        ),
+        (
+            GOOD + "retention: {crops: soon}\n",
+            "graph.yaml: retention.crops: must be a number or nothing, got 'soon'",
+        ),
+        (
+            GOOD + "store: {evry_s: 3}\n",
+            "graph.yaml: store.evry_s: there is no such setting; did you mean 'every_s'?",
+        ),
     ],
 )
 def test_refuses(tmp_path, graph, said):

@@ -387,3 +387,49 @@ def test_a_tracklet_that_was_looked_at_once_shares_no_memory_with_its_embedding(
     list(match.process(embedding(tracklet("east", "T-1"), vector)))
     (one,) = match._waiting.values()
     assert not np.shares_memory(one.looks, vector)
+
+
+DAY = 86_400
+
+
+def test_looks_that_may_be_kept_no_longer_go_and_with_the_last_of_them_the_person():
+    site = Site(vectors_s=1000.0).visit("a", "east", RED, 0, 4).visit("b", "east", BLUE, 600, 604)
+    looks = {
+        one.tracklet.tracklet_id: one.looks
+        for who in site.match._identities.values()
+        for one in who.sightings
+    }
+    gone = site.identity_of("a")
+    site.match._times_ns.put("reviewed", 0)
+    given = list(site.match.advance(1003 * S))
+    assert [(e.kind, e.identity_id, e.state) for e in given if e.kind == "expired"] == [
+        ("expired", gone, "lost")
+    ]
+    assert [who.identity_id for who in site.match._identities.values()] == [site.identity_of("b")]
+    assert not looks["T-a"].any() and looks["T-b"].any()
+
+
+def test_who_was_seen_again_since_is_kept_without_the_looks_that_are_too_old():
+    site = Site(vectors_s=1000.0).visit("a", "east", RED, 0, 4).visit("b", "east", RED, 600, 604)
+    assert site.identity_of("a") == site.identity_of("b")
+    given = list(site.match.advance(1003 * S))
+    (who,) = site.match._identities.values()
+    assert [one.tracklet.tracklet_id for one in who.sightings] == ["T-b"]
+    assert "expired" not in [event.kind for event in given]
+
+
+def test_who_is_in_view_for_longer_than_looks_may_be_kept_stays_who_they_are():
+    site = Site(vectors_s=1000.0).visit("a", "east", RED, 0, 4, closes=False)
+    assert "expired" not in [event.kind for event in site.match.advance(1003 * S)]
+    (who,) = site.match._identities.values()
+    assert (who.identity_id, who.sightings[0].votes, who.sightings[0].looks.size) == (
+        site.identity_of("a"),
+        0,
+        0,
+    )
+
+
+def test_looks_are_kept_for_ever_where_nothing_is_said():
+    site = Site(forget_after_s=10_000 * DAY).visit("a", "east", RED, 0, 4)
+    list(site.match.advance(999 * DAY * S))
+    assert len(site.match._identities) == 1
