@@ -32,7 +32,8 @@ from pipeline.events import CODE_VERSION
 from pipeline.graphfile import GraphFile
 from pipeline.instances import StageError
 from pipeline.progress import ConsoleHandler, shown
-from pipeline.publish.log import EVENTS, LogError
+from pipeline.publish._lines import LogError
+from pipeline.publish.log import EVENTS
 from pipeline.report import CUT_SHORT, Report, clock, ledger_table, printed, short
 from pipeline.report import Path as Walk
 from pipeline.session import INTERRUPTED, Session

@@ -38,7 +38,8 @@ from pipeline.instances import Instances  # noqa: E402
 from pipeline.keyed import Keyed  # noqa: E402
 from pipeline.messages import Event, Identity, Portrait, Positions, Sighting, SystemEvent, Tracklet  # noqa: E402
 from pipeline.placement import Shard  # noqa: E402
-from pipeline.publish.log import EVENTS, SYSTEM, Lines  # noqa: E402
+from pipeline.publish._lines import Lines  # noqa: E402
+from pipeline.publish.log import EVENTS, SYSTEM  # noqa: E402
 from pipeline.session import Session  # noqa: E402
 from pipeline.store import Keeping, Restored, Store  # noqa: E402
 from pipeline.wire import encode  # noqa: E402

@@ -97,16 +97,16 @@ class GraphFile:
     def publishers(self) -> dict[str, Publisher]:
         """What the events go to, by name; not opened."""
         return {
-            name: build(f"pipeline/publish/{name}", settings, f"publish.{name}", Publisher)
+            name: build(f"pipeline/publish/{name}", settings, f"publish.{name}", Publisher, self._given)
             for name, settings in self.publish.items()
         }
 
     @property
     def _given(self) -> dict[str, Any]:
-        """What stages are told, as far as they ask for it."""
-        lives = {"vectors_s": self.retention.vectors, "crops_s": self.retention.crops}
+        """What stages and publishers are told, as far as they ask for it."""
+        lives = {f"{name}_s": getattr(self.retention, name) for name in ("vectors", "crops", "events")}
         seconds = {name: DAY_S * days for name, days in lives.items() if days is not None}
-        return {"site": self.site, "vectors_s": math.inf, "crops_s": math.inf, **seconds}
+        return {"site": self.site, **dict.fromkeys(lives, math.inf), **seconds}
 
     def _source(self, id: str, entry: Mapping[str, Any]) -> Node:
         where = f"{CAMERAS}.{id}"

@@ -29,6 +29,7 @@ from pipeline.messages import Event, Message, SystemEvent
 from pipeline.order import END, Barrier
 from pipeline.publish._publisher import Publisher
 from pipeline.report import Report, clock
+from pipeline.retention import MANIFEST, Lives, register
 from pipeline.run import Run, ignore
 from pipeline.stage import InputError, NoCameraError
 from pipeline.store import LIVE, Restored, Store
@@ -112,6 +113,7 @@ class Session:
         with self._closing, signals(self.run, say), self._advice():
             self._closing.callback(self.store.close)
             self._restore()
+            self._closing.enter_context(self._lives().kept_to())
             if self._kept.has_ended:
                 self._begin()
             else:
@@ -175,6 +177,14 @@ class Session:
         if not self._kept.is_new:
             since = rfc3339(self._kept.cut.at_ns)
             self.report.remark = f"Counted from {since} on, where the run went on; its log is whole."
+
+    def _lives(self) -> Lives:
+        """How long files may lie there; what is recorded now is among them from here on."""
+        told, site = self.file.retention, self.file.site.name
+        if self.choices.record and self.is_live:
+            files = [f"{camera_id}.db3" for camera_id in self._cameras]
+            register(site, self.choices.record, [*files, MANIFEST])
+        return Lives(site, self.folder, told.events, told.crops, told.recordings)
 
     def _open(self) -> None:
         """Every stage is open: from here on files are written."""

@@ -7,6 +7,7 @@ since the cut before, and the sequence numbers that those got. Publishers see ev
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -32,6 +33,7 @@ from pipeline.commands import Commands
 from pipeline.cuts import BEGINNING, Cut
 from pipeline.events import Envelopes, Published, Sequences
 from pipeline.messages import Event, Portrait, Positions
+from pipeline.publish._days import aside
 from pipeline.publish._drain import Drain
 from pipeline.publish._positions import PositionLines
 from pipeline.publish._publisher import Publisher
@@ -48,6 +50,7 @@ FILES = (
     SYSTEM,
     POSITIONS,
 )  # of one run: set aside together
+LOGS = EVENTS, SYSTEM, POSITIONS
 ENDS_S, FAILS_S = 10.0, 2.0  # how long publishers may take for what is left, at the end and after a failure
 LIVE = "live"  # the source of what is no recording
 log = logging.getLogger(__name__)
@@ -109,7 +112,8 @@ class Store:
             if self._base:
                 self._base.close()
                 self._base = None
-            ending = set_aside(self._folder, FILES)
+            logs = [path.name for name in LOGS for path in aside(self._folder / name)]
+            ending = set_aside(self._folder, (*FILES, *logs))
             text = "%s; it and its logs are kept, their names end with %s, and the run begins anew"
             log.warning(text, error, ending)
             return Restored(origin)
@@ -127,7 +131,10 @@ class Store:
             taken[name] = number, publisher.mark()
             self._drains.append(Drain(name, publisher, number))
         if positions:
-            self._positions = PositionLines(self._folder / POSITIONS, kept.lengths.get(POSITIONS))
+            life_s = min(
+                (getattr(one, "events_s", math.inf) for one in publishers.values()), default=math.inf
+            )
+            self._positions = PositionLines(self._folder / POSITIONS, kept.lengths, life_s)
             self._closing.callback(self._positions.close)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._take_lock()
@@ -194,7 +201,7 @@ class Store:
             raise failure
 
     def _at(self, cut: Cut, has_ended: bool) -> At:
-        lengths = {POSITIONS: self._positions.flush()} if self._positions else {}
+        lengths = self._positions.flush() if self._positions else {}
         return At(cut.at_ns, dict(cut.sources_ns), lengths, has_ended)
 
     def _opened(self) -> Base:

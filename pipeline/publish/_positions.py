@@ -4,6 +4,8 @@ how long the file is belongs to the cut instead.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.messages import Positions
-from pipeline.publish.log import Lines
+from pipeline.publish._days import DayLines, Line
 
 BUFFERED = 64  # lines
 
@@ -20,20 +22,20 @@ BUFFERED = 64  # lines
 class PositionLines:
     """`positions.jsonl` of one run."""
 
-    def __init__(self, path: Path, size: int | None) -> None:
-        self._file, self._held = Lines(path), list[bytes]()
-        self._file.resume(size)
+    def __init__(self, path: Path, marks: Mapping[str, int], life_s: float = math.inf) -> None:
+        self._file, self._held = DayLines(path, life_s), list[Line]()
+        self._file.resume(marks if path.name in marks else None)
 
     def write(self, rows: Positions) -> None:
-        self._held.append(_line(rows))
+        self._held.append((rows.captured_ns, _line(rows)))
         if len(self._held) >= BUFFERED:
             self.flush()
 
-    def flush(self) -> int:
-        """Hand everything to the system; gives the length of the file."""
+    def flush(self) -> dict[str, int]:
+        """Hand everything to the system; gives where the file can be resumed."""
         held, self._held = self._held, []
         self._file.write(held)
-        return self._file.size
+        return self._file.marks()
 
     def sync(self) -> None:
         self._file.sync()

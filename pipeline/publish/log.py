@@ -2,78 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
+from pipeline.publish._days import DAY_NS, FIRST, DayLines, Line
 from pipeline.publish._publisher import Publisher, Row
 
 EVENTS, SYSTEM, POSITIONS = "events.jsonl", "system.jsonl", "positions.jsonl"
 
 
-class LogError(Exception):
-    """A log that cannot be written: which one, and what to do."""
-
-
-class Lines:
-    """One append-only file of lines. A line that does not fit on the disk is taken back, not left half there."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.size = path, 0  # in bytes, of what has been written
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LogError(
-                f"{path.parent}: cannot be made, {error.strerror}; choose another --out"
-            ) from error
-        try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        except OSError as error:
-            raise LogError(f"{path}: cannot be opened, {error.strerror}; choose another --out") from error
-
-    def resume(self, size: int | None) -> None:
-        """Take back what was written behind `size`; None is a file that must be new."""
-        there = os.fstat(self._file).st_size
-        if size is None and there:
-            raise LogError(f"{self.path}: holds a run already; choose another --out")
-        if there < (size or 0):
-            text = f"has {there} bytes, and had {size} when its run stopped; put it back, or choose another --out"
-            raise LogError(f"{self.path}: {text}")
-        self.size = size or 0
-        if there > self.size:
-            os.ftruncate(self._file, self.size)
-
-    def write(self, lines: Iterable[bytes]) -> None:
-        """Hand lines to the system; raises LogError if the disk does not take them."""
-        waiting = memoryview(b"".join([part for line in lines for part in (line, b"\n")]))
-        sent = 0
-        try:
-            while sent < len(waiting):
-                sent += os.write(self._file, waiting[sent:])
-        except OSError as error:
-            whole = bytes(waiting[:sent]).rfind(b"\n") + 1
-            os.ftruncate(self._file, self.size + whole)
-            raise self._failed(error) from error
-        self.size += sent
-
-    def sync(self) -> None:
-        """What was written outlives a power cut from here on."""
-        try:
-            os.fdatasync(self._file)
-        except OSError as error:
-            raise self._failed(error) from error
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def _failed(self, error: OSError) -> LogError:
-        text = f"cannot be written, {error.strerror}; it ends with a whole line; make room and run again"
-        return LogError(f"{self.path}: {text}")
+class _Said(msgspec.Struct):
+    time: str  # of capture
 
 
 @dataclass
@@ -82,29 +28,39 @@ class Log(Publisher):
 
     families: ClassVar[frozenset[str]] = frozenset({"identity", "tracklet", "system"})
     positions: bool = False
+    events_s: float = math.inf  # for how long they are kept; given by the runtime
     _folder: Path = field(default=Path(), init=False)
-    _files: dict[str, Lines] = field(default_factory=dict, init=False)
+    _files: dict[str, DayLines] = field(default_factory=dict, init=False)
 
     def open(self, folder: Path, site: str) -> None:
         self._folder = folder
 
     def resume(self, mark: bytes | None) -> None:
         """Raises LogError where a file cannot be made, or is there and has no mark."""
-        sizes = None if mark is None else msgspec.msgpack.decode(mark, type=dict[str, int])
+        marks = None if mark is None else msgspec.msgpack.decode(mark, type=dict[str, int])
         for name in (EVENTS, SYSTEM):
-            self._files[name] = Lines(self._folder / name)
-            self._files[name].resume(None if sizes is None else sizes[name])
+            file = DayLines(self._folder / name, self.events_s)
+            file.resume(marks)
+            self._files[name] = file
 
     def mark(self) -> bytes:
-        return msgspec.msgpack.encode({name: file.size for name, file in self._files.items()})
+        marks = [file.marks() for file in self._files.values()]
+        return msgspec.msgpack.encode({name: value for one in marks for name, value in one.items()})
 
     def send(self, rows: Sequence[Row]) -> int:
         for name, file in self._files.items():
-            lines = [row.body for row in rows if (row.family == "system") == (name == SYSTEM)]
+            lines = [self._line(row) for row in rows if (row.family == "system") == (name == SYSTEM)]
             if lines:
                 file.write(lines)
                 file.sync()
         return len(rows)
+
+    def _line(self, row: Row) -> Line:
+        """Its time is looked for only where it decides on the file."""
+        if math.isinf(self.events_s):
+            return 0, row.body
+        said = date.fromisoformat(msgspec.json.decode(row.body, type=_Said).time[:10])
+        return (said.toordinal() - FIRST) * DAY_NS, row.body
 
     def close(self) -> None:
         with ExitStack() as closing:  # every file, also if one cannot be closed
