@@ -191,7 +191,8 @@ def _measured(session: Session, port: int | None) -> AbstractContextManager[None
         return nullcontext()
     from pipeline.metrics import Metrics, served
 
-    return served(Metrics(session.graph, lambda: session.run, lambda: session.report.presence), port)
+    run, presence = lambda: session.run, lambda: session.report.presence
+    return served(Metrics(session.graph, run, presence, session.store.waiting), port)
 
 
 def _conduct(session: Session) -> int:

@@ -200,6 +200,10 @@ class Store:
         for failure in failures + [failure for drain in self._drains for failure in drain.failures]:
             raise failure
 
+    def waiting(self) -> dict[str, int]:
+        """How many events wait for each publisher, at most."""
+        return {drain.name: drain.waiting for drain in self._drains}
+
     def _at(self, cut: Cut, has_ended: bool) -> At:
         lengths = self._positions.flush() if self._positions else {}
         return At(cut.at_ns, dict(cut.sources_ns), lengths, has_ended)

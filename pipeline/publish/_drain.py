@@ -28,7 +28,7 @@ class Drain:
         self.away = ""  # why it takes nothing now
         self.failures: list[Exception] = []
         self._publisher = publisher
-        self._last = 0  # of the last row that is committed
+        self._last = number  # of the last row that is committed
         self._until_s: float | None = None  # when it gives up, once it has been told to end
         self._news = threading.Condition()
         self._thread: threading.Thread | None = None

@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 FAULTS = Path(__file__).parent
@@ -112,10 +113,22 @@ def _deletes_before_the_acknowledgement():
     def sending(self, rows):
         if rows:
             self._acknowledge(self.name, (rows[-1].number, self._publisher.mark()))
-            time.sleep(0.1)  # as a broker takes that is not here
+            _wait_until_written(self, rows[-1].number)
         return send(self, rows)
 
     _drain.Drain._send = sending
+
+
+def _wait_until_written(drain, number):
+    """A broker takes its time; not for ever, for at its end a run writes no more."""
+    until_s = time.monotonic() + 2
+    with closing(sqlite3.connect(drain._acknowledge.__self__._base.path)) as db:
+        while time.monotonic() < until_s:
+            if (number,) <= db.execute(
+                "SELECT max(number) FROM publishers WHERE name = ?", (drain.name,)
+            ).fetchone():
+                return
+            time.sleep(0.01)
 
 
 def _writes_no_positions():
@@ -145,34 +158,19 @@ def _writes_states_and_positions_apart():
 def _allots_sequences_outside():
     add = _store_outbox.Outbox.add
 
-    def outside(self, events, envelopes, families):
+    def outside(self, events, envelopes):
+        before, last = dict(envelopes._sequences), self.last
         self._db.execute("SAVEPOINT rows")
-        add(self, events, envelopes, families)
+        add(self, events, envelopes)
         rows = self._db.execute("SELECT * FROM sequences").fetchall()
         self._db.execute("ROLLBACK TO rows")
         self._db.executemany("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", rows)
-        self._db.execute(
-            "COMMIT"
-        )  # the numbers are given out; what they were for comes in the next transaction
+        self._db.execute("COMMIT")  # the numbers are given out; what they are for comes in the next one
         self._db.execute("BEGIN IMMEDIATE")
-        taken = [(family, key, last) for family, key, last, _ in rows]
-        envelopes._sequences = {(f, k): last for f, k, last in taken}
-        self.last -= len(events)
-        before = type(envelopes)(envelopes._provenance, _minus(envelopes, events))
-        add(self, events, before, families)
+        envelopes._sequences, self.last = before, last
+        add(self, events, envelopes)
 
     _store_outbox.Outbox.add = outside
-
-
-def _minus(envelopes, events):
-    counted = Counter((_family(event), envelopes._partition_key(event)) for event in events)
-    return {of: last - counted[of] for of, last in envelopes._sequences.items()}
-
-
-def _family(event):
-    from pipeline.events import FAMILIES
-
-    return FAMILIES[type(event)]
 
 
 MUTANTS = {

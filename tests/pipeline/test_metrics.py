@@ -133,11 +133,24 @@ def answers(url, process):
     raise AssertionError(process.stderr.read())
 
 
+def with_kafka_away(folder):
+    """The main graph, with a broker that is not there."""
+    (folder / "sites").symlink_to(MAIN.parent / "sites")
+    kafka = f'  kafka: {{servers: ["localhost:{free_port()}"]}}'
+    text = re.sub(r"^  # kafka: .*", kafka, MAIN.read_text(), flags=re.M)
+    (folder / "graph.yaml").write_text(text)
+    return folder / "graph.yaml"
+
+
+def waiting(url, publisher):
+    return look_in(urlopen(url, timeout=30).read().decode(), 0).of("sightline_outbox_rows").get((publisher,))
+
+
 def test_a_run_answers_on_loopback_and_top_shows_it_in_a_terminal(tmp_path):
     port = free_port()
     url = f"http://127.0.0.1:{port}/metrics"
     crowd = "--simulate", "--people", "2", "--seconds", "600", "--out", tmp_path / "out"
-    with begun("--graph", MAIN, *crowd, "--metrics", port) as process:
+    with begun("--graph", with_kafka_away(tmp_path), *crowd, "--metrics", port) as process:
         try:
             assert "sightline_frames_out_total" in answers(url, process)
             addresses = subprocess.run(["ss", "-ltnH"], capture_output=True, text=True, check=True).stdout
@@ -145,7 +158,13 @@ def test_a_run_answers_on_loopback_and_top_shows_it_in_a_terminal(tmp_path):
                 f"127.0.0.1:{port}"
             ]
             assert "flat" in on_a_terminal(command("top", url, "--every", "0.2"), b"flat")
-            assert "people in view" in sightline("top", url, "--once").stdout
+            while not waiting(url, "kafka"):
+                assert process.poll() is None
+                time.sleep(0.05)
+            said = sightline("top", url, "--once").stdout
+            assert "people in view" in said
+            assert re.search(r"[1-9]\d* events wait for kafka", said)
+            assert waiting(url, "kafka") > waiting(url, "log")
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=120)
