@@ -23,7 +23,12 @@ def master_key(may_make: bool) -> bytearray:
     path = key_path()
     if may_make and not path.exists():
         _make(path)
-    return _key(_read(path), str(path))
+    return key_in(path, f"what is kept was sealed with it; put it back, or set {KEY} or {FILE}")
+
+
+def key_in(path: Path, lost: str) -> bytearray:
+    """The key in a file that nobody else may read. Raises StoreError, which says `lost` where there is no such file."""
+    return _key(_read(path, lost), str(path))
 
 
 def key_path() -> Path:
@@ -44,12 +49,12 @@ def _key(text: str, where: str) -> bytearray:
     return key
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, lost: str) -> str:
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), encoding="ascii", errors="replace") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
-                raise StoreError(f"{path}: is no file; name one that holds the master key")
+                raise StoreError(f"{path}: is no file; name one that holds a key")
             if found.st_uid not in (0, os.geteuid()):
                 raise StoreError(f"{path}: belongs to somebody else; chown it to who runs this")
             if found.st_mode & 0o077:
@@ -58,8 +63,7 @@ def _read(path: Path) -> str:
                 )
             return file.read(4 * LENGTH)
     except FileNotFoundError:
-        text = f"is not there, and what is kept was sealed with it; put it back, or set {KEY} or {FILE}"
-        raise StoreError(f"{path}: {text}") from None
+        raise StoreError(f"{path}: is not there, and {lost}") from None
     except OSError as error:
         raise StoreError(
             f"{path}: cannot be read, {error.strerror}; check its owner and its folder"

@@ -38,12 +38,19 @@ CREATE TABLE publishers (name TEXT PRIMARY KEY, number INTEGER, mark BLOB, check
 CREATE TABLE commands (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, body BLOB, taken_ns INTEGER);
 CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER, kind TEXT, subject TEXT, detail TEXT);
 """
+SECOND = """
+CREATE TABLE shared (identity TEXT PRIMARY KEY, key TEXT, checksum INTEGER) WITHOUT ROWID;
+CREATE INDEX waiting_gallery ON outbox (key) WHERE family = 'gallery';
+"""
 FAULTS = (
     sqlite3.DatabaseError,
     UnicodeDecodeError,
 )  # the second of names, inside a damaged file, that SQLite says
 Migration = str | Callable[[sqlite3.Connection], None]
-MIGRATIONS: Sequence[Migration] = (FIRST,)  # the n-th leads to version n; never change one that was released
+MIGRATIONS: Sequence[Migration] = (
+    FIRST,
+    SECOND,
+)  # the n-th leads to version n; never change one that was released
 
 
 class StoreError(Exception):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline._store_file import FaultError, checksum, connect
+from pipeline._store_gallery import GALLERY
 from pipeline.events import FAMILIES, Envelopes, Published, Sequences
 from pipeline.messages import IdentityEvent
 from pipeline.publish._publisher import Row
@@ -56,6 +57,39 @@ class Outbox:
         changed = [(*of, last, checksum("sequences", *of, last)) for of, last in envelopes.allotted().items()]
         self._db.executemany("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", changed)
         self.last = number
+
+    def share(self, records: Mapping[str, bytes], key_name: str = "") -> None:
+        """Tell replicas of the gallery of these, by identity: sealed with the key of that name, or empty where somebody
+        is gone of whom they were told. What still waits of these identities is not told any more.
+        """
+        here = f"family = '{GALLERY}' AND key = ?"  # as the index has it
+        self._db.executemany(f"DELETE FROM outbox WHERE {here}", [(id,) for id in records])
+        put = [id for id, sealed in records.items() if sealed]
+        gone = [id for id, sealed in records.items() if not sealed and self._is_shared(id)]
+        rows = [(n, GALLERY, id, records[id]) for n, id in enumerate((*put, *gone), self.last + 1)]
+        self._db.executemany(
+            "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", [(*row, checksum("outbox", *row)) for row in rows]
+        )
+        self.last += len(rows)
+        self._note_shared(put, key_name)
+        self._db.executemany("DELETE FROM shared WHERE identity = ?", [(id,) for id in gone])
+
+    def shared(self) -> dict[str, str]:
+        """Whom replicas were told of, and the name of the key that it was sealed with. Raises FaultError."""
+        return {identity: name for identity, name in self._checked("shared")}
+
+    def begin_to_share(self, told: Mapping[str, str]) -> None:
+        """It is these that replicas were told of, whatever was known of it here."""
+        self._db.execute("DELETE FROM shared")
+        for identity, name in told.items():
+            self._note_shared([identity], name)
+
+    def _is_shared(self, identity: str) -> bool:
+        return bool(self._db.execute("SELECT 1 FROM shared WHERE identity = ?", (identity,)).fetchone())
+
+    def _note_shared(self, identities: Iterable[str], key_name: str) -> None:
+        rows = [(id, key_name, checksum("shared", id, key_name)) for id in identities]
+        self._db.executemany("INSERT OR REPLACE INTO shared VALUES (?, ?, ?)", rows)
 
     def _record(self, identity: str) -> bytes | None:
         """Who somebody is now. Raises FaultError."""

@@ -17,6 +17,7 @@ import msgspec
 
 from pipeline._store_commands import Asked, add_entry, commands, take_command
 from pipeline._store_file import FaultError, StoreError, blamed, checksum, opened
+from pipeline._store_gallery import Gallery
 from pipeline._store_outbox import Outbox, Taken
 from pipeline._store_states import Sealing, States
 from pipeline.commands import ERASED, Outcome
@@ -100,6 +101,7 @@ class Base:
 
     def __post_init__(self) -> None:
         self.states, self.outbox = States(self.db, self.sealing), Outbox(self.db)
+        self.gallery: Gallery | None = None  # of a store whose gallery is shared
 
     @classmethod
     def opened(cls, path: Path, seal: Callable[[Path], Sealing]) -> Base:
@@ -211,6 +213,8 @@ class Writer:
         with base.transaction():
             base.outbox.add(batch.events, self._envelopes)
             base.states.write(batch.states)
+            if base.gallery:
+                base.outbox.share(base.gallery.records(batch.states), base.gallery.key_name)
             for fact in batch.facts:
                 base.note(fact)
             base.outbox.note(taken)

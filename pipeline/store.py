@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from pipeline._store_file import (
     locked,
     set_aside,
 )
+from pipeline._store_gallery import GALLERY, Gallery
 from pipeline._store_outbox import Taken
 from pipeline._store_states import Sealing
 from pipeline._store_writer import At, Base, Batch, Maker, Origin, Writer
@@ -53,6 +54,7 @@ FILES = (
 LOGS = EVENTS, SYSTEM, POSITIONS
 ENDS_S, FAILS_S = 10.0, 2.0  # how long publishers may take for what is left, at the end and after a failure
 LIVE = "live"  # the source of what is no recording
+BEGUN = ""  # among whom replicas were told of: that they have been told at all
 log = logging.getLogger(__name__)
 
 
@@ -142,6 +144,7 @@ class Store:
         self._writer = Writer(base, envelopes, self._drains, self._positions, self._keeping.max_waiting)
         with base.transaction():
             base.outbox.leave(publishers)
+        self._share(base, publishers.values(), kept.cut)
         base.sealing.keep_only(base.states.owners)
         facts = kept.origin, self._at(kept.cut, kept.has_ended), Maker.of(envelopes.provenance)
         for name, one in taken.items():
@@ -203,6 +206,21 @@ class Store:
     def waiting(self) -> dict[str, int]:
         """How many events wait for each publisher, at most."""
         return {drain.name: drain.waiting for drain in self._drains}
+
+    def _share(self, base: Base, publishers: Collection[Publisher], cut: Cut) -> None:
+        """Tell replicas of the gallery what they do not know; or, where it is shared no more, that nobody is left."""
+        told = base.outbox.shared()
+        is_first = told.pop(BEGUN, None) is None
+        sharing = next(filter(None, (one.sharing(is_first) for one in publishers)), None)
+        if sharing is None and not any(GALLERY in one.families for one in publishers):
+            return  # nobody can be told
+        gallery = Gallery(sharing.key if sharing else None)
+        with base.transaction():
+            if sharing is not None and sharing.known is not None:
+                told = dict.fromkeys(sharing.known, "")
+                base.outbox.begin_to_share({**told, BEGUN: ""})
+            base.outbox.share(gallery.begun(cut.states, told), gallery.key_name)
+        base.gallery = gallery if sharing else None
 
     def _at(self, cut: Cut, has_ended: bool) -> At:
         lengths = self._positions.flush() if self._positions else {}

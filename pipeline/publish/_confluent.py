@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -12,8 +13,11 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from pipeline.publish._kafka_access import MECHANISM, Access
 from pipeline.publish._kafka_message import LARGEST_BYTES, Message
 from pipeline.publish._kafka_producer import Failure, Handed, named
+from pipeline.publish._publisher import Unreachable
 
 LINGER_MS, QUEUE = 1, 1_000_000
+TRANSACTION_MS = 60_000  # then a broker takes back what was begun and not ended
+INITIALISES_WITHIN_S = 10.0
 POLL_S = 0.1
 log = logging.getLogger(__name__)
 
@@ -21,7 +25,8 @@ log = logging.getLogger(__name__)
 class Confluent:
     """A `Producer`; acknowledgements come while it waits."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, name: str = "") -> None:
+        self._is_named, self._committing = bool(name), Handed()
         settings = {
             "bootstrap.servers": ",".join(access.servers),
             "security.protocol": access.protocol,
@@ -43,10 +48,23 @@ class Confluent:
                 "sasl.username": access.user,
                 "sasl.password": access.password,
             }
+        if name:
+            settings |= {"transactional.id": name, "transaction.timeout.ms": TRANSACTION_MS}
         self._producer = Producer(settings)
+        if name:
+            try:
+                self._producer.init_transactions(INITIALISES_WITHIN_S)
+            except KafkaException as error:
+                self.close()
+                raise Unreachable(_failure(error.args[0], "").reason) from error
 
     def hand_over(self, messages: Iterable[Message]) -> Handed:
         handed, produce = Handed(), self._producer.produce
+        try:
+            if self._is_named:
+                self._producer.begin_transaction()
+        except KafkaException as error:  # somebody else has its name
+            raise Unreachable(_failure(error.args[0], "").reason) from error
 
         def delivered(error: KafkaError | None, message: Any) -> None:
             if error is None:
@@ -67,7 +85,14 @@ class Confluent:
         handed.complete()
         return handed
 
+    def commit(self) -> Handed:
+        self._committing = Handed(number=1, are_all=True)
+        return self._committing
+
     def wait(self, handed: Handed, within_s: float) -> None:
+        if handed is self._committing:
+            self._commit(within_s)
+            return
         until_s = time.monotonic() + within_s
         while not handed.settled.is_set() and (left_s := until_s - time.monotonic()) > 0:
             try:
@@ -75,9 +100,19 @@ class Confluent:
             except KafkaException as error:  # whatever it does now, this producer is of no use any more
                 handed.fail(_failure(error.args[0], ""))
 
+    def _commit(self, within_s: float) -> None:
+        try:
+            self._producer.commit_transaction(within_s)
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                self._committing.fail(_failure(error.args[0], ""))
+        else:
+            self._committing.acknowledge()
+
     def close(self) -> None:
         self._producer.purge()
-        self._producer.poll(0)
+        with suppress(KafkaException):  # of this producer, which is given up
+            self._producer.poll(0)
 
 
 def _failure(error: KafkaError, topic: str) -> Failure:
@@ -87,5 +122,5 @@ def _failure(error: KafkaError, topic: str) -> Failure:
 def _quiet() -> logging.Logger:
     """It tells of every attempt; we tell of the trouble, once."""
     said = logging.getLogger(f"{__name__}.librdkafka")
-    said.setLevel(logging.CRITICAL)
+    said.setLevel(logging.CRITICAL + 1)
     return said

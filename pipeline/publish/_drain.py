@@ -66,8 +66,7 @@ class Drain:
     def _work(self, path: Path) -> None:
         try:
             with closing(Waiting(path, self._publisher.families)) as waiting:
-                while self._is_news():
-                    last = self._last
+                while (last := self._news_up_to()) is not None:
                     rows = waiting.after(self.number, last, MOST_ROWS)
                     if not self._send(rows):
                         return
@@ -76,12 +75,17 @@ class Drain:
         except Exception as error:
             self.failures.append(error)
 
-    def _is_news(self) -> bool:
-        """Wait for rows; False where none will come."""
-        with self._news:
-            while self.number >= self._last and self._until_s is None:
-                self._news.wait()
-            return self.number < self._last
+    def _news_up_to(self) -> int | None:
+        """Wait for rows, up to which number there are some; None where none will come."""
+        while True:
+            with self._news:
+                if self.number >= self._last and self._until_s is None:
+                    self._news.wait(self._publisher.idles_every_s)
+                if self.number < self._last:
+                    return self._last
+                if self._until_s is not None:
+                    return None
+            self._publisher.idle()
 
     def _send(self, rows: Sequence[Row]) -> bool:
         """Send until they are all over there; False where that takes longer than the run lasts."""

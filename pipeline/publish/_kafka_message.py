@@ -13,6 +13,7 @@ Headers = list[
     tuple[str, str | bytes | None]
 ]  # as confluent-kafka has it: a list of no narrower type will do
 JSON = ("content-type", b"application/json")
+SEALED = ("content-type", b"application/octet-stream")
 WHOLE_BYTES = 1 << 16  # of a refused message this much is kept
 LARGEST_BYTES = 16 << 20  # what a client takes at all; a broker mostly takes less
 
@@ -52,6 +53,8 @@ def message(row: Row, topics: Mapping[str, str]) -> Message:
     """Raises Unreadable."""
     if row.family in ("state", "rejected"):  # records, not events: their own value
         return Message(topics[row.family], row.key.encode(), row.body or None, [JSON])
+    if row.family == "gallery":
+        return Message(topics[row.family], row.key.encode(), row.body or None, [SEALED])
     try:
         event = _read(row.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -55,13 +55,18 @@ class Handed:
 
 
 class Producer(Protocol):
-    """An idempotent producer that never gives up by itself; thrown away when something has failed."""
+    """An idempotent producer that never gives up by itself; thrown away when something has failed. One with a name is
+    the only one of that name from when it is made, and hands over nothing but transactions.
+    """
 
     def hand_over(self, messages: Iterable[Message]) -> Handed:
         """Give each to the library as it comes, in their order. Raises Unreachable if it has no use for them yet."""
 
     def wait(self, handed: Handed, within_s: float) -> None:
         """Until they are settled, or for so long."""
+
+    def commit(self) -> Handed:
+        """End the transaction of what has been acknowledged: settled when it is over there."""
 
     def close(self) -> None:
         """Give up whatever is not acknowledged."""

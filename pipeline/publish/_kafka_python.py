@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import BrokerResponseError, ClusterAuthorizationFailedError, KafkaError
@@ -15,13 +16,16 @@ from pipeline.publish._publisher import Unreachable
 
 NEVER_MS = 2**31 - 1
 BATCH_BYTES, LINGER_MS = 1 << 16, 5
+TRANSACTION_MS = 60_000  # then a broker takes back what was begun and not ended
 METADATA_WITHIN_S, CLOSES_WITHIN_S = 10.0, 5.0
 
 
 class KafkaPython:
     """A `Producer`; acknowledgements come in a thread of the library."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, name: str = "") -> None:
+        self._is_named = bool(name)
+        self._committing: tuple[Handed, Any] | None = None
         self._producer = made(
             KafkaProducer,
             access,
@@ -34,10 +38,23 @@ class KafkaPython:
             linger_ms=LINGER_MS,
             allow_auto_create_topics=False,
             metrics_enabled=False,
+            transactional_id=name or None,
+            transaction_timeout_ms=TRANSACTION_MS,
         )
+        if name:
+            try:
+                self._producer.init_transactions()
+            except BaseException:
+                self.close()
+                raise
 
     def hand_over(self, messages: Iterable[Message]) -> Handed:
         handed = Handed()
+        try:
+            if self._is_named:
+                self._producer.begin_transaction()
+        except KafkaError as error:  # somebody else has its name
+            raise Unreachable(str(error)) from error
         for topic, key, value, headers in messages:
             handed.number += 1
             try:
@@ -49,8 +66,24 @@ class KafkaPython:
         handed.complete()
         return handed
 
+    def commit(self) -> Handed:
+        handed = Handed(number=1, are_all=True)
+        try:  # its own `commit_transaction` waits for ever for a broker that has gone
+            self._committing = handed, self._producer._transaction_manager.begin_commit()
+            self._producer._sender.wakeup()
+        except KafkaError as error:
+            handed.fail(Failure(str(error)))
+        return handed
+
     def wait(self, handed: Handed, within_s: float) -> None:
-        handed.settled.wait(within_s)
+        if self._committing is None or self._committing[0] is not handed:
+            handed.settled.wait(within_s)
+            return
+        try:
+            if self._committing[1].wait(int(within_s * 1000)):
+                handed.acknowledge()
+        except KafkaError as error:
+            handed.fail(Failure(str(error)))
 
     def close(self) -> None:
         self._producer._sender.force_close()  # else `close` waits for what nobody acknowledges

@@ -7,14 +7,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from configs.build import InputError
+from pipeline.publish._kafka_access import Access
+from pipeline.publish._publisher import Unreachable
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 NAMES = {  # by family
     "tracklet": "tracklets",
     "identity": "identities",
     "state": "identity-state",
+    "gallery": "gallery",
     "system": "system",
     "rejected": "rejected",
+    "writer": "writer",
 }
 COMPACT = {  # what is erased in it is gone from the broker's disk after an hour and a segment
     "cleanup.policy": "compact",
@@ -27,8 +31,10 @@ SETTINGS = {
     "tracklets": {"cleanup.policy": "delete", "retention.ms": str(DAY_MS)},
     "identities": {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)},
     "identity-state": COMPACT,
+    "gallery": COMPACT,
     "system": {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)},
     "rejected": {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)},
+    "writer": COMPACT,
 }
 AT_MOST, AT_LEAST = (
     ("segment.ms", "max.compaction.lag.ms", "min.cleanable.dirty.ratio"),
@@ -52,9 +58,7 @@ def prepare(
     """Make what is missing, with `copies` (partitions and replicas). Raises InputError for one that is set otherwise.
     `own` are a user's settings by a topic's short name; what Kafka answers is raised as kafka-python's errors.
     """
-    wanted = {
-        topic: {**SETTINGS[NAMES[family]], **own.get(NAMES[family], {})} for family, topic in topics.items()
-    }
+    wanted = {topic: settings_of(family, own) for family, topic in topics.items()}
     there = set(admin.list_topics())
     missing = {
         topic: {**copies, "configs": settings} for topic, settings in wanted.items() if topic not in there
@@ -69,6 +73,25 @@ def prepare(
                     f"publish.kafka: topic {topic}: {', '.join(differing)}; change it over there (kafka-configs), "
                     f"or say under 'topics' that it is to be so"
                 )
+
+
+def settings_of(family: str, own: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Of the topic of a family; `own` are a user's, by a topic's short name."""
+    return {**SETTINGS[NAMES[family]], **own.get(NAMES[family], {})}
+
+
+def blamed(error: Exception, access: Access) -> InputError | Unreachable:
+    """What Kafka answered when it was asked about topics."""
+    from kafka.errors import AuthorizationError, BrokerResponseError
+
+    if isinstance(error, AuthorizationError):
+        text = f"publish.kafka: {access.who} may not see or make the topics of this site"
+        return InputError(f"{text}; have it allowed over there (kafka-acls)")
+    if isinstance(error, BrokerResponseError) and not getattr(error, "retriable", False):
+        return InputError(
+            f"publish.kafka: topics cannot be made: {error}; see 'topics', 'partitions' and 'replicas'"
+        )
+    return Unreachable(f"topics cannot be made yet: {error}")
 
 
 def _found(admin: Any, topic: str) -> dict[str, str]:

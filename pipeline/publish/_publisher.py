@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-FAMILIES = frozenset({"identity", "tracklet", "system", "state", "rejected"})
+from pipeline.gallery_key import GalleryKey
+
+FAMILIES = frozenset({"identity", "tracklet", "system", "state", "gallery", "rejected"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,15 @@ class Row:
     number: int  # the outbox's own order: ascending, never used again
     family: str
     key: str  # the partition key
-    body: bytes  # structured CloudEvents JSON; of a state its value, empty where there is none any more
+    body: bytes  # structured CloudEvents JSON; of a state and in the gallery its value, empty where there is none now
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """The key that replicas of the gallery have; and whom they know, where that is not as this run has left it."""
+
+    key: GalleryKey
+    known: Collection[str] | None
 
 
 class Unreachable(Exception):  # noqa: N818, a state of things
@@ -32,6 +42,7 @@ class Publisher(ABC):
     """
 
     families: ClassVar[frozenset[str]] = FAMILIES  # those that it takes
+    idles_every_s: ClassVar[float | None] = None  # or by its settings: so often `idle` is called
 
     @abstractmethod
     def open(self, folder: Path, site: str) -> None:
@@ -51,3 +62,10 @@ class Publisher(ABC):
 
     def resume(self, mark: bytes | None) -> None:
         """Go on from a mark, or begin where there is none; after `open`, before the first row."""
+
+    def sharing(self, is_first: bool) -> Sharing | None:
+        """How the gallery is shared there, if it is; after `resume`. `is_first`: this run has never shared it."""
+        return None
+
+    def idle(self) -> None:  # noqa: B027, most have nothing to do
+        """Nothing is to be sent now."""

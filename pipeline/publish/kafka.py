@@ -6,24 +6,25 @@ from __future__ import annotations
 
 import importlib
 import logging
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Literal
 
 from configs.build import InputError
+from pipeline.gallery_key import GalleryKey
 from pipeline.publish import _kafka_topics as kafka_topics
 from pipeline.publish._kafka_access import Access, password
-from pipeline.publish._kafka_message import Message, Unreadable, message, rejected
-from pipeline.publish._kafka_producer import Handed, Producer
-from pipeline.publish._kafka_reach import connected, look
-from pipeline.publish._publisher import Publisher, Row, Unreachable
+from pipeline.publish._kafka_delivery import Delivery
+from pipeline.publish._kafka_lease import RENEWALS, Lease, OtherWriterError
+from pipeline.publish._kafka_producer import Producer
+from pipeline.publish._kafka_reach import connected
+from pipeline.publish._kafka_reader import there
+from pipeline.publish._publisher import Publisher, Row, Sharing, Unreachable
 
 PORT = 9092
-STEP_S = 0.2  # so soon it notices that it is closed
 log = logging.getLogger(__name__)
 
 
@@ -42,12 +43,14 @@ class Kafka(Publisher):
     replicas: int = 1
     topics: dict[str, dict[str, str | int | float]] = field(default_factory=dict)
     acknowledged_within_s: float = 30.0
-    _access: Access | None = field(default=None, init=False)
-    _names: Mapping[str, str] = field(default_factory=dict, init=False)
-    _producer: Producer | None = field(default=None, init=False)
-    _handed: tuple[int, Handed] | None = field(default=None, init=False)  # the first row's number
-    _most: int = field(default=1 << 30, init=False)  # rows handed over together: fewer, after one was refused
-    _closed: bool = field(default=False, init=False)
+    exclusive: bool = False
+    lease_s: float = 10.0
+    gallery_key_file: str = ""
+    _site: str = field(default="", init=False)
+    _topics: Mapping[str, str] = field(default_factory=dict, init=False)  # by family
+    _gallery_key: GalleryKey | None = field(default=None, init=False)
+    _delivery: Delivery | None = field(default=None, init=False)
+    _busy: threading.Lock = field(default_factory=threading.Lock, init=False)  # somebody uses it
 
     def __post_init__(self) -> None:
         for server in self.servers:
@@ -63,6 +66,8 @@ class Kafka(Publisher):
             raise ValueError("password_variable and password_file exclude each other; choose one")
         if min(self.partitions, self.replicas) < 1 or self.acknowledged_within_s <= 0:
             raise ValueError("partitions, replicas and acknowledged_within_s must be above 0")
+        if not 1 <= self.lease_s <= 600:
+            raise ValueError(f"lease_s must be from 1 to 600, got {self.lease_s}")
         if unknown := sorted(set(self.topics) - set(kafka_topics.SETTINGS)):
             raise ValueError(
                 f"topics: there is no {unknown[0]!r}; choose from {', '.join(kafka_topics.SETTINGS)}"
@@ -70,125 +75,129 @@ class Kafka(Publisher):
 
     def open(self, folder: Path, site: str) -> None:
         """Raises InputError for what a user has to mend; a broker that is away is waited for later."""
-        self._names = kafka_topics.topics_of(site)
-        self._access = Access(
-            tuple(self.servers),
-            self.security == "tls",
-            self.ca,
-            self.user,
-            password(self.password_variable, self.password_file),
-        )
+        self._site, self._topics = site, kafka_topics.topics_of(site)
+        self._delivery = Delivery(self.access(), self._topics, self.acknowledged_within_s, self._made)
+        if self.gallery_key_file:
+            self._gallery_key = GalleryKey.read(self.gallery_key_file, site)
         self._class()
+        if not self._is_exclusive:
+            self._begin()
+
+    def resume(self, mark: bytes | None) -> None:
+        """Raises InputError where somebody else writes this site."""
+        if self._is_exclusive:
+            delivery, folder = self._open(), (mark or b"").decode() or token_hex(8)
+            delivery.lease = Lease(delivery.access, self._site, self._topics["writer"], folder, self.lease_s)
+            self._begin()
+
+    def mark(self) -> bytes:
+        lease = self._delivery and self._delivery.lease
+        return lease.folder.encode() if lease else b""
+
+    def sharing(self, is_first: bool) -> Sharing | None:
+        """Raises InputError where what is over there must be seen to, and nobody is there."""
+        delivery = self._open()
+        if self._gallery_key is None or delivery.lease is None:
+            return None
+        if not (is_first or delivery.lease.was_others):
+            return Sharing(self._gallery_key, None)
+        try:
+            if not delivery.is_connected:
+                raise Unreachable("Kafka is away")
+            return Sharing(self._gallery_key, there(delivery.access, self._topics["gallery"]))
+        except Unreachable as error:
+            text = "whom replicas know must be seen before the gallery is shared from here"
+            raise InputError(f"publish.kafka: {text}: {error}; run again when it is back") from error
+
+    @property
+    def idles_every_s(self) -> float | None:  # type: ignore[override]  # it depends on the settings
+        return self.lease_s / RENEWALS if self._is_exclusive else None
+
+    def idle(self) -> None:
+        """Renew the lease; who is away is tried again."""
+        delivery = self._open()
+        with self._busy:
+            try:
+                if not delivery.is_connected:
+                    self._connect()
+                delivery.renew()
+            except OtherWriterError:
+                delivery.forget()
+                raise
+            except (InputError, Unreachable) as error:
+                log.debug("publish.kafka: %s", error)
+                delivery.forget()
+
+    def send(self, rows: Sequence[Row]) -> int:
+        """How many from the front all replicas have. Raises OtherWriterError where somebody else has taken over."""
+        delivery = self._open()
+        if delivery.is_closed:
+            raise Unreachable("it is closed")
+        with self._busy:
+            if not delivery.is_connected:
+                try:
+                    self._connect()
+                except OtherWriterError:
+                    raise
+                except InputError as error:  # a user's mistake that was none when it was opened
+                    raise Unreachable(str(error)) from error
+            return delivery.send(rows)
+
+    def close(self) -> None:
+        if (delivery := self._delivery) is None:
+            return
+        if delivery.lease and self._busy.acquire(blocking=False):
+            delivery.leave()
+            self._busy.release()
+        delivery.is_closed = True
+        delivery.forget()
+
+    def access(self) -> Access:
+        """How to come to the broker; raises InputError where there is no password."""
+        word = password(self.password_variable, self.password_file)
+        return Access(tuple(self.servers), self.security == "tls", self.ca, self.user, word)
+
+    @property
+    def own_settings(self) -> dict[str, dict[str, str]]:
+        """What a user has said of topics, as Kafka writes it."""
+        return {name: {key: str(value) for key, value in some.items()} for name, some in self.topics.items()}
+
+    @property
+    def _is_exclusive(self) -> bool:
+        """A gallery that is shared has one who writes it."""
+        return self.exclusive or bool(self.gallery_key_file)
+
+    def _begin(self) -> None:
         try:
             self._connect()
         except Unreachable as error:
             log.warning("publish.kafka: %s; events wait until it is there", error)
 
-    def send(self, rows: Sequence[Row]) -> int:
-        """How many from the front all replicas have. After Unreachable the library goes on trying: what was handed over
-        is not handed over again.
-        """
-        if self._closed:
-            raise Unreachable("it is closed")
-        try:
-            if self._producer is None:
-                self._connect()
-            return self._sent(rows)
-        except InputError as error:  # a user's mistake that was none when it was opened
-            self._forget()
-            raise Unreachable(str(error)) from error
-        except Unreachable:
-            if self._handed is None:
-                self._forget()
-            raise
-
-    def close(self) -> None:
-        self._closed = True
-        self._forget()
-
-    def _sent(self, rows: Sequence[Row]) -> int:
-        if self._handed is None or self._handed[0] != rows[0].number:
-            self._begin(rows)
-        if self._handed is None:  # the first one is no event
-            return 1
-        handed = self._handed[1]
-        self._wait(handed)
-        if handed.failure is None:
-            self._handed, self._most = None, min(self._most * 2, 1 << 30)
-            return handed.number
-        self._forget()
-        if not handed.failure.for_good:
-            raise Unreachable(handed.failure.reason)
-        if handed.number > 1:  # which one it is shows when they go in smaller groups
-            self._most = handed.number // 2
-            self._produce()
-            return self._sent(rows)
-        self._reject(rows[0], handed.failure.reason)
-        return 1
-
-    def _begin(self, rows: Sequence[Row]) -> None:
-        """Hand over as many as may go together; if the first is none that could go, reject it. They go one by one: a
-        list of them would be looked through by the garbage collector again and again.
-        """
-        if self._handed is not None:
-            self._forget()
-            self._produce()
-        try:
-            first = message(rows[0], self._names)
-        except Unreadable as error:
-            self._reject(rows[0], str(error))
-            return
-        messages = chain((first,), _readable(rows[1 : self._most], self._names))
-        self._handed = (rows[0].number, self._made().hand_over(messages))
-
-    def _wait(self, handed: Handed) -> None:
-        until_s = time.monotonic() + self.acknowledged_within_s
-        counted = 0
-        while not handed.settled.is_set():
-            if self._closed:
-                raise Unreachable("it is closed")
-            if handed.acknowledged > counted:
-                counted, until_s = handed.acknowledged, time.monotonic() + self.acknowledged_within_s
-            if time.monotonic() > until_s:
-                look(self._access_set())
-                raise Unreachable(
-                    f"{', '.join(self.servers)}: has acknowledged nothing for {self.acknowledged_within_s:g} s"
-                )
-            self._made().wait(handed, STEP_S)
-
-    def _reject(self, row: Row, reason: str) -> None:
-        """Put what nobody takes where it can be seen, and wait until it is there."""
-        if self._producer is None:
-            self._produce()
-        handed = self._made().hand_over([rejected(row, reason, self._names)])
-        self._wait(handed)
-        if handed.failure is not None:
-            raise Unreachable(f"{handed.failure.reason}, for a row that was refused: {reason}")
-        log.warning("publish.kafka: row %d is in %s: %s", row.number, self._names["rejected"], reason)
-
     def _connect(self) -> None:
         """See to the topics, and make a producer. Raises InputError or Unreachable."""
         from kafka.errors import KafkaError
 
-        access = self._access_set()
-        admin = connected(access)
-        own = {name: {key: str(value) for key, value in some.items()} for name, some in self.topics.items()}
+        delivery = self._open()
+        admin = connected(delivery.access)
+        is_needed = {"gallery": self._gallery_key is not None, "writer": self._is_exclusive}
+        needed = {family: topic for family, topic in self._topics.items() if is_needed.get(family, True)}
         copies = {"num_partitions": self.partitions, "replication_factor": self.replicas}
         try:
-            kafka_topics.prepare(admin, self._names, own, copies)
+            kafka_topics.prepare(admin, needed, self.own_settings, copies)
         except KafkaError as error:
-            raise _of_topics(error, access) from error
+            raise kafka_topics.blamed(error, delivery.access) from error
         finally:
             admin.close()
-        self._produce()
+        delivery.connect()
 
-    def _produce(self) -> None:
+    def _made(self, name: str) -> Producer:
         from kafka.errors import KafkaError
 
         try:
-            self._producer = self._class()(self._access_set())
+            producer: Producer = self._class()(self._open().access, name)
         except KafkaError as error:
             raise Unreachable(str(error)) from error
+        return producer
 
     def _class(self) -> Any:
         """Of the client library that was asked for; raises InputError where it is not installed."""
@@ -202,39 +211,7 @@ class Kafka(Publisher):
             )
             raise InputError(text) from error
 
-    def _forget(self) -> None:
-        """What is not acknowledged is given up here: it goes out again from the outbox."""
-        producer, self._producer, self._handed = self._producer, None, None
-        if producer is not None:
-            producer.close()
-
-    def _made(self) -> Producer:
-        if self._producer is None:
-            raise Unreachable("it is closed")
-        return self._producer
-
-    def _access_set(self) -> Access:
-        if self._access is None:
+    def _open(self) -> Delivery:
+        if self._delivery is None:
             raise RuntimeError("this publisher is not open")
-        return self._access
-
-
-def _readable(rows: Sequence[Row], topics: Mapping[str, str]) -> Iterator[Message]:
-    """Up to the first that is no event, whose turn comes when it is the first."""
-    with suppress(Unreadable):
-        for row in rows:
-            yield message(row, topics)
-
-
-def _of_topics(error: Exception, access: Access) -> InputError | Unreachable:
-    """What Kafka answered when it was asked about topics."""
-    from kafka.errors import AuthorizationError, BrokerResponseError
-
-    if isinstance(error, AuthorizationError):
-        text = f"publish.kafka: {access.who} may not see or make the topics of this site"
-        return InputError(f"{text}; have it allowed over there (kafka-acls)")
-    if isinstance(error, BrokerResponseError) and not getattr(error, "retriable", False):
-        return InputError(
-            f"publish.kafka: topics cannot be made: {error}; see 'topics', 'partitions' and 'replicas'"
-        )
-    return Unreachable(f"topics cannot be made yet: {error}")
+        return self._delivery
