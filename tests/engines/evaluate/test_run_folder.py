@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import GAP, IDENTITY_EVENT, MERGED, PROVENANCE, TRACKLET_EVENT
+from builders import GAP, IDENTITY_EVENT, MERGED, TRACKLET_EVENT
+from stored import cut, stored
 
 from engines.evaluate.run_folder import read_run
-from pipeline.events import Envelopes
 from pipeline.messages import Positions
 from pipeline.publish.log import Log
 
@@ -36,11 +36,11 @@ def positions(frame=0, tracklets=("T-1",), camera="flat", floor_frame="site", fl
 
 
 def run(folder, *events, with_positions=True):
-    log = Log(with_positions)
-    log.open(folder, Envelopes(PROVENANCE))
-    for event in events:
-        log.publish(event)
-    log.close()
+    with stored(folder, {"log": Log(with_positions)}, positions=with_positions) as (store, _):
+        for event in events:
+            store.emit(event)
+        store.take(cut(1))  # with which positions are written
+        store.end()
     return folder
 
 
