@@ -8,10 +8,12 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from broker import Broker
-from secured_broker import secured
+
+if TYPE_CHECKING:
+    from broker import Broker
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -61,6 +63,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A running Kafka for all tests: take topics of your own, by a site of your own. `broker.servers` is plain,
     `broker.at("SECURE")` wants TLS and a password (`secured_broker`).
     """
+    from secured_broker import secured
+
     running = secured(tmp_path_factory.mktemp("kafka"))
     running.start()
     yield running
