@@ -87,6 +87,10 @@ class States:
         self._gone: list[Part] = []  # parts that the transaction deletes and writes
         self._new: dict[Part, bytes] = {}
 
+    def __len__(self) -> int:
+        """How many rows there are, once they have been read."""
+        return len(self._rows)
+
     @property
     def owners(self) -> Iterable[str]:
         """Whom anything is sealed for."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -78,7 +79,15 @@ class Maker(msgspec.Struct, frozen=True):
         )
 
 
-Fact = Origin | At | Maker
+class Counts(msgspec.Struct, frozen=True):
+    """How many rows there are in tables of which none may be lost: a checksum is lost with its row."""
+
+    states: int
+    sequences: int
+    publishers: int
+
+
+Fact = Origin | At | Maker | Counts
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,7 @@ class Base:
 
     def __post_init__(self) -> None:
         self.states, self.outbox = States(self.db, self.sealing), Outbox(self.db)
+        self._noted: Counts | None = None
         self.gallery: Gallery | None = None  # of a store whose gallery is shared
 
     @classmethod
@@ -122,8 +132,11 @@ class Base:
         try:
             self.db.execute("BEGIN IMMEDIATE")
             yield
+            if (counts := self._counts()) != self._noted:
+                self.note(counts)
             self.sealing.keep()
             self.db.execute("COMMIT")
+            self._noted = counts
             self.sealing.settle()
         except BaseException as error:
             if self.db.in_transaction:
@@ -151,15 +164,32 @@ class Base:
         """What was noted last, or nothing in a store that has just been made. Raises FaultError."""
         rows = self.db.execute("SELECT name, value, checksum FROM facts").fetchall()
         if not rows:
+            if any(self._count_of(table) for table in ("states", "sequences", "publishers", "outbox")):
+                raise FaultError("what it is of is not there")
             return None
         if any(checksum("facts", name, value) != said for name, value, said in rows):
             raise FaultError("a fact is not what was written")
         values = {name: value for name, value, _ in rows}
+        if missing := {kind.__name__ for kind in get_args(Fact)} - values.keys():
+            raise FaultError(f"{', '.join(sorted(missing))}: is not there")
         return (
             msgspec.msgpack.decode(values[Origin.__name__], type=Origin),
             msgspec.msgpack.decode(values[At.__name__], type=At),
             msgspec.msgpack.decode(values[Maker.__name__], type=Maker),
         )
+
+    def check(self) -> None:
+        """Raises FaultError where rows are missing; after the states have been read."""
+        query = self.db.execute("SELECT value FROM facts WHERE name = ?", (Counts.__name__,))
+        noted, found = msgspec.msgpack.decode(query.fetchone()[0], type=Counts), self._counts()
+        if noted != found:
+            raise FaultError(f"rows are missing, there should be {noted}, and are {found}")
+
+    def _counts(self) -> Counts:
+        return Counts(len(self.states), self._count_of("sequences"), self._count_of("publishers"))
+
+    def _count_of(self, table: str) -> int:
+        return int(self.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 class Writer:

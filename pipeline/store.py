@@ -241,6 +241,7 @@ class Store:
             self._check_origin(found, origin)
             with uncollected():
                 cut = Cut(at.at_ns, base.states.read(), at.sources_ns)
+            base.check()
             return Restored(found, cut, False, at.has_ended, *base.outbox.read(), at.lengths)
         except FAULTS as error:
             raise blamed(self.path, error) from error

@@ -103,7 +103,7 @@ def test_what_it_has_trained_can_be_tested(recipe, data, tmp_path):
     done = CliRunner().invoke(
         run.app, ["eval-reid", "market1501", str(data), "--model", model], env={"COLUMNS": "160"}
     )
-    found = re.search(r"single_query\W+([\d.]+)\W+([\d.]+)", done.stdout)
+    found = re.search(r"│\s+([\d.]+)\s+│", done.stdout)
     assert found, (done.stdout, done.stderr, done.exception)
     assert 60 < float(found[1]) <= 100  # by chance some 30
 
