@@ -17,7 +17,7 @@ class Host:
 
     def starts(self, command: Sequence[object], **settings) -> subprocess.Popen:
         """A process that lives on this host."""
-        return subprocess.Popen(["ip", "netns", "exec", self.name, *map(str, command)], **settings)
+        return subprocess.Popen(["nsenter", f"--net=/run/netns/{self.name}", *map(str, command)], **settings)
 
 
 @contextmanager

@@ -324,7 +324,7 @@ class Wire:
             subprocess.run(["ip", "netns", "del", name], check=False)
 
     def on(self, number):
-        return ("ip", "netns", "exec", self.names[number])
+        return ("nsenter", f"--net=/run/netns/{self.names[number]}")
 
     def cut(self, is_cut):
         state = "down" if is_cut else "up"
