@@ -33,9 +33,12 @@ def two_hosts() -> Iterator[tuple[Host, Host]]:
         _ip("link", "add", cables[0], "type", "veth", "peer", "name", cables[1])
         for host in hosts:
             _ip("link", "set", host.cable, "netns", host.name)
-            _ip("-n", host.name, "addr", "add", f"{host.address}/24", "dev", host.cable)
-            _ip("-n", host.name, "link", "set", host.cable, "up")
-            _ip("-n", host.name, "link", "set", "lo", "up")
+            for line in (
+                f"addr add {host.address}/24 dev {host.cable}",
+                f"link set {host.cable} up",
+                "link set lo up",
+            ):
+                host.starts(["ip", *line.split()]).wait()
         yield hosts
     finally:
         for host in hosts:

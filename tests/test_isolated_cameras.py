@@ -216,7 +216,7 @@ def test_a_video_whose_decoder_dies_in_the_middle_is_read_on_and_loses_nothing(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small /dev/shm")
 def test_too_little_shared_memory_is_found_out_before_the_run_begins(videos, tmp_path):
     small = 'mount -t tmpfs -o size=8m tmpfs /dev/shm && exec "$@"'
-    before = ("unshare", "--mount", "sh", "-c", small, "sh")
+    before = ("unshare", "--mount", "--propagation", "unchanged", "sh", "-c", small, "sh")
     done = replay(videos / "two.yaml", videos, tmp_path / "run", before=before)
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()

@@ -314,10 +314,16 @@ class Wire:
         lines = [f"netns add {name}" for name in self.names]
         lines += [f"link add {one} type veth peer name {two}"]
         for number, name in enumerate(self.names, 1):
-            lines += [f"link set {name} netns {name}", f"-n {name} addr add 10.77.0.{number}/24 dev {name}"]
-            lines += [f"-n {name} link set {name} up", f"-n {name} link set lo up"]
+            lines += [f"link set {name} netns {name}"]
         for line in lines:
             subprocess.run(["ip", *line.split()], check=True)
+        for number, name in enumerate(self.names):
+            for line in (
+                f"addr add 10.77.0.{number + 1}/24 dev {name}",
+                f"link set {name} up",
+                "link set lo up",
+            ):
+                subprocess.run([*self.on(number), "ip", *line.split()], check=True)
 
     def down(self):
         for name in self.names:
@@ -328,7 +334,7 @@ class Wire:
 
     def cut(self, is_cut):
         state = "down" if is_cut else "up"
-        subprocess.run(["ip", "-n", self.names[1], "link", "set", self.names[1], state], check=True)
+        subprocess.run([*self.on(1), "ip", "link", "set", self.names[1], state], check=True)
 
 
 @pytest.fixture
