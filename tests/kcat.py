@@ -19,9 +19,11 @@ class Seen:
     offset: int
 
 
-def seen(servers: str, topic: str, isolation: str = "read_committed") -> list[Seen]:
-    """Everything in a topic, partition by partition, in order; of transactions those that are over, or all."""
-    command = ["kcat", "-C", "-b", servers, "-t", topic, "-o", "beginning", "-e", "-q", "-J"]
+def seen(servers: str, topic: str, begin: int = 0, isolation: str = "read_committed") -> list[Seen]:
+    """Everything in a topic from an offset on, partition by partition, in order; of transactions those that are over, or
+    all.
+    """
+    command = ["kcat", "-C", "-b", servers, "-t", topic, "-o", str(begin), "-e", "-q", "-J"]
     command += ["-X", f"isolation.level={isolation}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     return [_seen(json.loads(line)) for line in done.stdout.splitlines()]

@@ -48,7 +48,11 @@ class Proxy:
             if self._is_cut:
                 client.close()
                 continue
-            server = socket.create_connection(("127.0.0.1", self._target))
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # there is nobody
+                client.close()
+                continue
             self._held += [client, server]
             for pair in ((client, server), (server, client)):
                 threading.Thread(target=_pass, args=pair, daemon=True).start()

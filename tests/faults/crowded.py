@@ -1,5 +1,5 @@
 """A run of thousands of events through store and log, without the command line, which is slow to load; the same in a
-process of its own: python crowded.py OUT FRAMES EXECUTOR MUTANT. A mutant is a store that is wrong in one way.
+process of its own: python crowded.py OUT FRAMES|GRAPH EXECUTOR MUTANT. A mutant is a store that is wrong in one way.
 """
 
 import hashlib
@@ -27,29 +27,44 @@ from pipeline.session import Session  # noqa: E402
 
 GRAPH = """
 version: 1
-site: crossing
+site: {site}
 cameras:
-  east: {{stage: walkers, frames: {frames}}}
-  west: {{stage: walkers, frames: {frames}}}
+  east: {{{east}}}
+  west: {{{west}}}
 graph:
   looks: {{stage: looks, from: cameras}}
   who: {{stage: who, from: looks}}
-publish: {{log: {{}}}}
+publish: {{log: {{}}{publish}}}
 store: {{every_s: 0.5}}
 """
 
 
-def conduct(out, frames, executor="inline"):
-    """Run, or go on."""
-    if str(FAULTS / "crowd") not in stages.__path__:
-        stages.__path__.append(str(FAULTS / "crowd"))
-    folder = Path(out).parent / f"graph{frames}"
+def write_crowd(folder, east, west, site="crossing", publish=""):
+    """The graph, of two cameras that may be others."""
     (folder / "sites").mkdir(parents=True, exist_ok=True)
-    (folder / "sites" / "crossing.yaml").write_text("cameras: {east: {}, west: {}}\n")
-    (folder / "graph.yaml").write_text(GRAPH.format(frames=frames))
-    return Session(GraphFile.read(folder / "graph.yaml"), Choices(executor=executor), Path(out)).conduct(
-        say=print
-    )
+    (folder / "sites" / f"{site}.yaml").write_text("cameras: {east: {}, west: {}}\n")
+    path = folder / "graph.yaml"
+    path.write_text(GRAPH.format(east=east, west=west, site=site, publish=publish))
+    return path
+
+
+def walkers(frames):
+    return f"stage: walkers, frames: {frames}"
+
+
+def conduct(out, frames, executor="inline", to=None):
+    """Run, or go on; of so many frames, or a graph. It publishes `to` some of what the graph names, or all."""
+    stages.__path__.append(str(FAULTS / "crowd"))
+    try:
+        graph = frames
+        if isinstance(frames, int):
+            graph = write_crowd(Path(out).parent / f"graph{frames}", walkers(frames), walkers(frames))
+        session = Session(GraphFile.read(graph), Choices(executor=executor), Path(out))
+        kept = {name: one for name, one in session._publishers.items() if name in (to or (name,))}
+        session._publishers = kept
+        return session.conduct(say=print)
+    finally:  # other tests look at every stage that there is
+        stages.__path__.remove(str(FAULTS / "crowd"))
 
 
 def command(out, frames, executor="inline", mutant=""):
@@ -70,7 +85,11 @@ def started(out, frames, executor="inline", mutant="", before=()):
 
 def judged(out):
     """What a consumer has to have: ids and data, each key's sequence without a gap; and how many came twice."""
-    events = [json.loads(line) for line in (Path(out) / "events.jsonl").read_text().splitlines()]
+    return judgement([json.loads(line) for line in (Path(out) / "events.jsonl").read_text().splitlines()])
+
+
+def judgement(events):
+    """The same of events from anywhere, in the order in which they came."""
     by_id = {event["id"]: json.dumps(event["data"], sort_keys=True) for event in events}
     of_key: dict[tuple[str, str], list[int]] = {}
     for event in {event["id"]: event for event in events}.values():
@@ -192,4 +211,5 @@ def kill(process):
 
 if __name__ == "__main__":
     MUTANTS[sys.argv[4]]()
-    sys.exit(conduct(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
+    of = sys.argv[2]
+    sys.exit(conduct(sys.argv[1], int(of) if of.isdecimal() else Path(of), sys.argv[3]))

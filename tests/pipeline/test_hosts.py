@@ -313,8 +313,7 @@ class Wire:
         one, two = self.names
         lines = [f"netns add {name}" for name in self.names]
         lines += [f"link add {one} type veth peer name {two}"]
-        for number, name in enumerate(self.names, 1):
-            lines += [f"link set {name} netns {name}"]
+        lines += [f"link set {name} netns {name}" for name in self.names]
         for line in lines:
             subprocess.run(["ip", *line.split()], check=True)
         for number, name in enumerate(self.names):

@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-from broker import Broker, free_ports
 from kcat import ids, once, seen
 from outbox_rows import id_of, rows
 from proxy import Proxy
@@ -13,6 +12,7 @@ from proxy import Proxy
 from pipeline.publish._publisher import Unreachable
 from pipeline.publish.kafka import Kafka
 
+pytest_plugins = ["fragile"]
 CLIENTS = pytest.mark.parametrize("client", ["kafka-python", "confluent"])
 pytestmark = [  # kafka-python leaves sockets to the collector that could not connect
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
@@ -23,21 +23,6 @@ pytestmark = [  # kafka-python leaves sockets to the collector that could not co
 EVENTS, AT_ONCE = 6000, 300
 KEYS = ("lobby", "hall")
 GIVES_UP_S = 240
-
-
-@pytest.fixture(scope="module")
-def fragile(tmp_path_factory):
-    """A broker of its own, for it does not live long; clients are told of a port that a proxy may have."""
-    plain, cut, front, controller = free_ports(4)
-    settings = {"listener.security.protocol.map": "PLAIN:PLAINTEXT,CUT:PLAINTEXT,CONTROLLER:PLAINTEXT"}
-    folder = tmp_path_factory.mktemp("fragile")
-    broker = Broker(
-        folder, {"PLAIN": plain, "CUT": cut}, {"CUT": front}, settings, controller_port=controller
-    )
-    broker.start()
-    yield broker
-    if broker.pid():
-        broker.stop()
 
 
 @pytest.fixture(autouse=True)
