@@ -99,7 +99,7 @@ def test_the_first_is_refused_by_the_broker_when_another_has_taken_over(writer, 
     assert "has taken over; this run writes no more" in gone(first)
     assert second.send(rows(3, first=14)) == 3
     for isolation in ("read_committed", "read_uncommitted"):
-        there = ids(seen(broker.servers, f"{site}.identities.v1", isolation))
+        there = ids(seen(broker.servers, f"{site}.identities.v1", isolation=isolation))
         assert there == [id_of(row) for row in (*rows(3), *rows(6, first=11))]
 
 
@@ -115,8 +115,8 @@ def test_what_was_under_way_when_another_took_over_is_taken_back(writer, broker,
     with pytest.raises((Unreachable, OtherWriterError)):
         first.send(rows(3, first=4))
     assert "has taken over" in gone(first)
-    committed = ids(seen(broker.servers, f"{site}.identities.v1", "read_committed"))
-    every = ids(seen(broker.servers, f"{site}.identities.v1", "read_uncommitted"))
+    committed = ids(seen(broker.servers, f"{site}.identities.v1", isolation="read_committed"))
+    every = ids(seen(broker.servers, f"{site}.identities.v1", isolation="read_uncommitted"))
     assert committed == [id_of(row) for row in (*rows(3), *rows(3, first=11))]
     assert every == [id_of(row) for row in (*rows(6), *rows(3, first=11))]
 
