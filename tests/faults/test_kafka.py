@@ -128,11 +128,11 @@ def test_a_full_disk(fragile, tmp_path, small_disk):
 
 
 def test_one_process_of_a_source_killed_while_it_publishes(fragile, tmp_path):
-    video = write_video(tmp_path / "east.avi", 400)
+    video = write_video(tmp_path / "east.avi", 3000)
     crowd = Crowd(
         tmp_path, fragile.servers, "source", east=f"stage: source/video, path: {video}, isolated: true"
     )
-    with under_way(crowd, fragile.servers, 20) as run:
+    with under_way(crowd, fragile.servers, 5) as run:
         (process,) = source_processes(run)
         os.kill(process, signal.SIGKILL)
         _, said = run.communicate(timeout=300)
