@@ -81,7 +81,9 @@ def bare(job: dict[str, Any]) -> tuple[list[Any], Call, Read]:
 
 
 def _openvino(model: str, is_default: bool) -> Call:
-    """By its queue of requests, one thread each, as ours; or as it comes, one batch after the other."""
+    """By its queue of requests, one thread each, or with all of them for a part alone, as ours; or as it comes, one
+    batch after the other.
+    """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
@@ -89,11 +91,16 @@ def _openvino(model: str, is_default: bool) -> Call:
     if not is_default:
         settings |= {"NUM_STREAMS": str(CORES), "INFERENCE_NUM_THREADS": str(CORES)}
     network = openvino.Core().compile_model(model, "CPU", settings)
+    alone = (
+        network
+        if is_default
+        else openvino.Core().compile_model(model, "CPU", {**settings, "NUM_STREAMS": "1"})
+    )
     queue = openvino.AsyncInferQueue(network, CORES)
 
     def run(parts: Sequence[Any]) -> Any:
         for part in parts if is_default or len(parts) == 1 else ():
-            network([part])
+            alone([part])
         if len(parts) > 1 and not is_default:
             for part in parts:
                 queue.start_async([part])

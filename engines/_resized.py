@@ -38,7 +38,7 @@ def lay(picture: NDArray[np.uint8], page: NDArray[np.uint8]) -> None:
         small = cv2.resize(picture[..., ::-1], size, interpolation=cv2.INTER_LINEAR)
         page[:] = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
     else:
-        page[:] = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(picture, size, dst=page, interpolation=cv2.INTER_LINEAR)
 
 
 def ordered(batch: NDArray[np.uint8], wanted: Input) -> NDArray[np.float32]:

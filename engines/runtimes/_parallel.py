@@ -48,6 +48,7 @@ class Ready:
     tried: int = 2  # rows of the first batch: two tell rows from what is always one
     threads: int = field(default_factory=cores)  # which run parts
     splits: bool = True  # a batch among the threads, so that it keeps all cores busy
+    run_alone: Run | None = None  # one part on all cores, where nothing runs beside it
     given_back: Callable[[], None] = _nothing_to_give_back
 
 
@@ -64,12 +65,13 @@ class Parallel:
         self.most, self._least = (fixed, fixed) if fixed else (ready.most, ready.least)
         self.tried = fixed or ready.tried
         self._run, self._ready = ready.run, ready
+        self._alone = ready.run_alone or ready.run
         self._threads = ThreadPoolExecutor(ready.threads, thread_name_prefix=self.runtime)
 
     def __call__(self, batch: NDArray[Any]) -> Outputs:
         parts = self._parts(batch)
         if len(parts) == 1:  # no thread is woken for one
-            return self._joined([self._run(parts[0])], len(batch))
+            return self._joined([self._alone(parts[0])], len(batch))
         return self._joined(list(self._threads.map(self._run, parts)), len(batch))
 
     def submit(self, batch: NDArray[Any]) -> Callable[[], Outputs]:
@@ -82,10 +84,17 @@ class Parallel:
         """What comes out of one part, as it comes."""
         return self._run(part)
 
+    def settle(self, asked: Input) -> None:
+        """Keep to one core for a part alone if on all of them other bits come out, as noise shows."""
+        part = noise(asked, self._port.shape[0] or 1).astype(self._port.dtype)
+        one, on_all = self._run(part), self._alone(part)
+        if any(one[name].tobytes() != on_all[name].tobytes() for name in one):
+            self._alone = self._run
+
     def close(self) -> None:
         if self._run is _closed:
             return
-        self._run = _closed
+        self._run = self._alone = _closed
         self._threads.shutdown()
         self._ready.given_back()
 
@@ -135,6 +144,8 @@ def warmed_up(model: Path, manifest: Manifest, ready: Ready) -> Parallel:
     try:
         if wrong := _useless(network, manifest.input):
             raise InputError(f"{model}: {wrong}; fetch it again, export it anew, or choose another precision")
+        if ready.run_alone:
+            network.settle(manifest.input)
     except BaseException:
         network.close()
         raise

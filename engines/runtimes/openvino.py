@@ -1,4 +1,6 @@
-"""Runs networks with OpenVINO, on a CPU: one request for each core, each in a thread of its own."""
+"""Runs networks with OpenVINO, on a CPU: one request for each core, each in a thread of its own; and one that has all
+cores, for what comes alone.
+"""
 
 from __future__ import annotations
 
@@ -74,11 +76,7 @@ def built(model: Path, manifest: Manifest, plan: Plan) -> bytes:
 
 def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) -> Parallel:
     """The network of an engine, warmed up."""
-    engine = engine or b""
-    if plan.precision == "int8":
-        compiled = _core().compile_model(_core().read_model(*_unpacked(engine)), DEVICE, flags(plan))
-    else:
-        compiled = _core().import_model(BytesIO(engine), DEVICE, flags(plan))
+    compiled, on_all = (_compiled(engine or b"", plan, streams) for streams in (cores(), 1))
     inputs = {port.any_name: _port(port) for port in compiled.inputs}
     outputs = {port.any_name: _port(port) for port in compiled.outputs}
     ready = Ready(
@@ -86,10 +84,19 @@ def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) ->
         f"{DEVICE}, {device()[0]}",
         inputs,
         outputs,
-        _runner(compiled, list(outputs)),
+        _runner(compiled, list(outputs), cores()),
         layers=_layers(compiled),
+        run_alone=_runner(on_all, list(outputs), 1),
     )
     return warmed_up(model, manifest, ready)
+
+
+def _compiled(engine: bytes, plan: Plan, streams: int) -> Any:
+    """For so many requests at once, among which the cores are shared."""
+    told = {**flags(plan), "NUM_STREAMS": str(streams)}
+    if plan.precision == "int8":
+        return _core().compile_model(_core().read_model(*_unpacked(engine)), DEVICE, told)
+    return _core().import_model(BytesIO(engine), DEVICE, told)
 
 
 def _packed(network: Any) -> bytes:
@@ -138,10 +145,10 @@ def _head(model: Path) -> bytes:
         return file.read(1024)
 
 
-def _runner(compiled: Any, names: list[str]) -> Any:
+def _runner(compiled: Any, names: list[str], requests: int) -> Any:
     """Runs one part on whichever request is free, and waits for one where none is."""
     free: SimpleQueue[Any] = SimpleQueue()
-    for _ in range(cores()):
+    for _ in range(requests):
         free.put(compiled.create_infer_request())
 
     def run(part: NDArray[Any]) -> Outputs:
