@@ -326,4 +326,4 @@ if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("name a folder of recordings and models: python benchmarks/engines.py FOLDER")
     _, named, *more = sys.argv
-    main(Path(named), int(more[0]) if more else ROUNDS, more[1] if len(more) > 1 else "")
+    main(Path(named).resolve(), int(more[0]) if more else ROUNDS, more[1] if len(more) > 1 else "")
