@@ -110,21 +110,26 @@ def _openvino(model: str, is_default: bool) -> Call:
 
 
 def _onnxruntime(model: str, is_default: bool) -> Call:
-    """In threads with a session of one thread, as ours; or as it comes, one batch after the other."""
+    """In threads with a session of one thread, or with all of them for a part alone, as ours; or as it comes, one batch
+    after the other.
+    """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
-    settings = onnxruntime.SessionOptions()
-    if not is_default:
-        settings.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
-    threads, name = ThreadPoolExecutor(CORES), session.get_inputs()[0].name
+    def session(threads: int) -> Any:
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads  # 0: as it comes
+        if threads:
+            settings.add_session_config_entry("session.force_spinning_stop", "1")
+        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
 
-    def run_one(part: Any) -> Any:
-        return session.run(None, {name: part})
+    alone, one_by_one = session(0 if is_default else CORES), session(1)
+    threads, name = ThreadPoolExecutor(CORES), alone.get_inputs()[0].name
 
     def run(parts: Sequence[Any]) -> Any:
-        return list((map if is_default or len(parts) == 1 else threads.map)(run_one, parts))
+        if is_default or len(parts) == 1:
+            return [alone.run(None, {name: part}) for part in parts]
+        return list(threads.map(lambda part: one_by_one.run(None, {name: part}), parts))
 
     return run
 

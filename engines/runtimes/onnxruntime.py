@@ -1,5 +1,5 @@
-"""Runs networks with ONNX Runtime: on a CPU one thread for each part, and as many parts at once as there are cores; on
-an NVIDIA GPU, where its CUDA provider and one are there, parts of one size.
+"""Runs networks with ONNX Runtime: on a CPU one thread for each part, and as many parts at once as there are cores, or
+all of them for what comes alone; on an NVIDIA GPU, where its CUDA provider and one are there, parts of one size.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import logging
 import sys
 from contextlib import redirect_stdout
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from engines._manifest import Manifest
 from engines._network import Outputs, Port
 from engines._plan import Plan, Precision
 from engines.runtimes._cuda import gpu
-from engines.runtimes._parallel import Parallel, Ready, warmed_up
+from engines.runtimes._parallel import Parallel, Ready, cores, warmed_up
 from engines.runtimes._processor import processor
 
 log = logging.getLogger(__name__)
@@ -74,18 +74,22 @@ def built(model: Path, manifest: Manifest, plan: Plan) -> bytes | None:
 
 def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) -> Parallel:
     """The network, warmed up; raises InputError where it is none that can run."""
-    session, on_gpu = _session(model, plan, engine)
+    session, on_gpu = _session(model, plan, engine, threads=1)
     inputs = {port.name: _port(port, model) for port in session.get_inputs()}
     outputs = {port.name: _port(port, model) for port in session.get_outputs()}
     fed = next(iter(inputs))
 
-    def run(part: NDArray[Any]) -> Outputs:
+    def run(part: NDArray[Any], session: Any = session) -> Outputs:
         return dict(zip(outputs, session.run(None, {fed: part}), strict=True))
 
     name = f"{'GPU' if on_gpu else 'CPU'}, {device()[0]}"
     ready = Ready("onnxruntime", name, inputs, outputs, run, layers=plan.precision)
     if on_gpu:  # two threads: a second part is copied while the first is computed
         ready = replace(ready, least=PART, most=PART, tried=PART, threads=2, splits=False)
+    elif cores() > 1:
+        ready = replace(
+            ready, run_alone=partial(run, session=_session(model, plan, engine, threads=cores())[0])
+        )
     return warmed_up(model, manifest, ready)
 
 
@@ -94,11 +98,14 @@ def _settings(plan: Plan) -> dict[str, str]:
     return {"use_tf32": "0" if plan.precision == "fp32" else "1", "cudnn_conv_algo_search": "HEURISTIC"}
 
 
-def _session(model: Path, plan: Plan, engine: bytes | None) -> tuple[Any, bool]:
+def _session(model: Path, plan: Plan, engine: bytes | None, threads: int) -> tuple[Any, bool]:
     """What runs it, and whether that is on the GPU."""
     onnxruntime = _library()
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+    settings.intra_op_num_threads, settings.inter_op_num_threads = threads, 1
+    settings.add_session_config_entry(
+        "session.force_spinning_stop", "1"
+    )  # else they keep cores busy in between
     settings.log_severity_level = 4  # what is wrong is raised, and said once
     providers: list[Any] = [CPU]
     if uses_gpu():

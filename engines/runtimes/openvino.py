@@ -86,7 +86,7 @@ def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) ->
         outputs,
         _runner(compiled, list(outputs), cores()),
         layers=_layers(compiled),
-        run_alone=_runner(on_all, list(outputs), 1),
+        run_alone=_runner(on_all, list(outputs), 1) if cores() > 1 else None,
     )
     return warmed_up(model, manifest, ready)
 
