@@ -25,6 +25,7 @@ from clients.tail import tail
 from configs.build import ConfigError
 from engines._model_commands import add_commands
 from pipeline._erase_command import erase_identity
+from pipeline._follow_command import follow, who
 from pipeline._graph_commands import check, schema, show
 from pipeline._host_commands import keypair, worker
 from pipeline.choices import RECORD, Choices, folder_of
@@ -155,7 +156,7 @@ def evaluate(
     _print_scores(events, truth)
 
 
-for command in (check, show, schema, worker, keypair, tail, top):
+for command in (check, show, schema, worker, keypair, tail, top, follow, who):
     app.command()(command)
 add_commands(app)
 app.command(name="erase")(erase_identity)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline._replica_store import REPLICA
 from pipeline._store_commands import add_command, audit, commands
 from pipeline._store_file import FAULTS, NAME, WAITS_S, BusyError, StoreError, blamed, connect, locked
 from pipeline._store_writer import Base
@@ -91,6 +92,10 @@ class _Erasure:
         with closing(base):
             self._check_not_erased(base.db)
             told = base.facts()
+            if told and told[0].source == REPLICA:
+                raise StoreError(
+                    f"{self._path}: is a replica; erase {self._subject} where the site is written"
+                )
             states = base.states.read() if told else {}
             people = list(_people(states))
             found = next((one for one in people if self._subject in one.ids), None)

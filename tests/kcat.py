@@ -25,8 +25,8 @@ def seen(servers: str, topic: str, begin: int = 0, isolation: str = "read_commit
     """
     command = ["kcat", "-C", "-b", servers, "-t", topic, "-o", str(begin), "-e", "-q", "-J"]
     command += ["-X", f"isolation.level={isolation}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    return [_seen(json.loads(line)) for line in done.stdout.splitlines()]
+    done = subprocess.run(command, capture_output=True, errors="replace", check=True, timeout=120)
+    return [_seen(json.loads(line)) for line in done.stdout.split("\n") if line]
 
 
 def ids(rows: Iterable[Seen]) -> list[str]:

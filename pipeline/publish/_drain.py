@@ -14,7 +14,6 @@ from pathlib import Path
 from pipeline._store_outbox import Taken, Waiting
 from pipeline.publish._publisher import Publisher, Row, Unreachable
 
-MOST_ROWS = 1000  # sent at once
 DELAYS_S = 0.5, 30.0  # before the next attempt: the first, and the longest
 log = logging.getLogger(__name__)
 
@@ -67,10 +66,11 @@ class Drain:
         try:
             with closing(Waiting(path, self._publisher.families)) as waiting:
                 while (last := self._news_up_to()) is not None:
-                    rows = waiting.after(self.number, last, MOST_ROWS)
+                    most = self._publisher.most_rows
+                    rows = waiting.after(self.number, last, most)
                     if not self._send(rows):
                         return
-                    if len(rows) < MOST_ROWS:  # what is left is for others
+                    if len(rows) < most:  # what is left is for others
                         self._note(last)
         except Exception as error:
             self.failures.append(error)

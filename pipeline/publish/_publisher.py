@@ -42,6 +42,7 @@ class Publisher(ABC):
     """
 
     families: ClassVar[frozenset[str]] = FAMILIES  # those that it takes
+    most_rows: ClassVar[int] = 1000  # or by its settings: sent at once
     idles_every_s: ClassVar[float | None] = None  # or by its settings: so often `idle` is called
 
     @abstractmethod

@@ -25,6 +25,7 @@ from pipeline.publish._kafka_reader import there
 from pipeline.publish._publisher import Publisher, Row, Sharing, Unreachable
 
 PORT = 9092
+ALONE_AT_ONCE = 20_000
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +51,7 @@ class Kafka(Publisher):
     _topics: Mapping[str, str] = field(default_factory=dict, init=False)  # by family
     _gallery_key: GalleryKey | None = field(default=None, init=False)
     _delivery: Delivery | None = field(default=None, init=False)
+    _is_unseen: bool = field(default=False, init=False)  # who wrote the gallery there, when this run began
     _busy: threading.Lock = field(default_factory=threading.Lock, init=False)  # somebody uses it
 
     def __post_init__(self) -> None:
@@ -99,6 +101,7 @@ class Kafka(Publisher):
         delivery = self._open()
         if self._gallery_key is None or delivery.lease is None:
             return None
+        self._is_unseen = not delivery.is_connected
         if not (is_first or delivery.lease.was_others):
             return Sharing(self._gallery_key, None)
         try:
@@ -108,6 +111,11 @@ class Kafka(Publisher):
         except Unreachable as error:
             text = "whom replicas know must be seen before the gallery is shared from here"
             raise InputError(f"publish.kafka: {text}: {error}; run again when it is back") from error
+
+    @property
+    def most_rows(self) -> int:  # type: ignore[override]  # it depends on the settings
+        """More where a transaction takes longer than what is in it."""
+        return ALONE_AT_ONCE if self._is_exclusive and self.client == "confluent" else Publisher.most_rows
 
     @property
     def idles_every_s(self) -> float | None:  # type: ignore[override]  # it depends on the settings
@@ -189,6 +197,10 @@ class Kafka(Publisher):
         finally:
             admin.close()
         delivery.connect()
+        if self._is_unseen and delivery.lease and delivery.lease.was_others:
+            text = "another run has written the gallery; start this one again, so that replicas are told of its own"
+            raise OtherWriterError(f"publish.kafka: site {self._site!r}: {text}")
+        self._is_unseen = False
 
     def _made(self, name: str) -> Producer:
         from kafka.errors import KafkaError

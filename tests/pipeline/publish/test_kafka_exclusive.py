@@ -3,12 +3,16 @@ broker itself takes nothing from the first one then.
 """
 
 import itertools
+import threading
 import time
 
 import pytest
+from broker import free_ports
 from kcat import ids, seen
 from outbox_rows import event, id_of, rows
+from proxy import Proxy
 
+from configs.build import InputError
 from pipeline.publish._kafka_lease import OtherWriterError
 from pipeline.publish._publisher import Row, Unreachable
 from pipeline.publish.kafka import Kafka
@@ -29,8 +33,8 @@ def writer(broker, tmp_path):
     opened = []
 
     def begin(site, client="kafka-python", mark=None, **settings):
-        settings = {"exclusive": True, "lease_s": LEASE_S, **settings}
-        publisher = Kafka(servers=(broker.servers,), client=client, **settings)
+        settings = {"servers": (broker.servers,), "exclusive": True, "lease_s": LEASE_S, **settings}
+        publisher = Kafka(client=client, **settings)
         opened.append(publisher)
         publisher.open(tmp_path, site)
         publisher.resume(mark)
@@ -55,8 +59,6 @@ def gone(publisher, within_s=GIVES_UP_S):
 
 def beating(publisher, until):
     """It lives: as its drain, it renews its lease while `until` does something."""
-    import threading
-
     stopped = threading.Event()
 
     def work():
@@ -137,6 +139,8 @@ def test_a_run_that_is_started_again_does_not_wait_for_its_own_lease(writer, sit
     assert mark
     again = writer(site, mark=mark, lease_s=300)
     assert again.send(rows(2, first=3)) == 2
+    with pytest.raises((Unreachable, OtherWriterError)):
+        first.send(rows(1, first=9))
     assert "has taken over" in gone(first)  # were it not dead, it would end
 
 
@@ -153,3 +157,41 @@ def test_what_the_broker_never_takes_is_put_aside_all_the_same(writer, broker, s
     ]
     (aside,) = seen(broker.servers, f"{site}.rejected.v1")
     assert aside.headers["rejected_topic"] == f"{site}.identities.v1"
+
+
+def test_who_found_nobody_there_ends_if_another_run_has_written_the_gallery_since(
+    writer, broker, site, tmp_path
+):
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_text("5a" * 32)
+    (port,) = free_ports(1)
+    settings = {"exclusive": False, "gallery_key_file": str(tmp_path / "key"), "acknowledged_within_s": 60}
+    early = writer(site, servers=(f"localhost:{port}",), **settings)
+    with pytest.raises(
+        InputError, match="whom replicas know must be seen before the gallery is shared from here"
+    ):
+        early.sharing(is_first=True)
+    assert early.sharing(is_first=False).known is None
+    other = writer(site, **settings)
+    assert other.sharing(is_first=True).known == []
+    other.send(
+        [
+            Row(1, "gallery", "P-1", b"sealed"),
+            Row(2, "gallery", "P-2", b"sealed"),
+            Row(3, "gallery", "P-1", b""),
+        ]
+    )
+    other.close()
+    proxy = Proxy(port, broker.listeners["PLAIN"])
+    try:
+        with pytest.raises(
+            OtherWriterError, match="another run has written the gallery; start this one again"
+        ):
+            early.send([Row(1, "gallery", "P-3", b"sealed")])
+        early.close()
+    finally:
+        proxy.close()
+    again = writer(site, mark=early.mark(), **settings)
+    assert again.sharing(is_first=False).known is None  # it was the last one to come
+    third = writer(site, **settings)
+    assert third.sharing(is_first=False).known == ["P-2"]
