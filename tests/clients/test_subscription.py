@@ -179,6 +179,25 @@ def ended(thread):
     assert not thread.is_alive()
 
 
+def test_follows_the_folder_of_a_run_that_is_still_to_begin(tmp_path):
+    three, numbers = seen(3), []
+    loop = subscribe(tmp_path / "run", idle_s=5)
+    (tmp_path / "run").mkdir()
+    write(tmp_path / "run" / "events.jsonl", *three)
+    for event in loop:
+        numbers.append(event.sequence)
+        if len(numbers) == 3:
+            break
+    assert numbers == [1, 2, 3]
+
+
+def test_a_log_that_turns_out_to_be_a_folder_is_said(tmp_path):
+    loop = subscribe(tmp_path / "run.1", idle_s=5)
+    (tmp_path / "run.1").mkdir()
+    with pytest.raises(SightlineError, match=r"run.1: was no folder when reading began; begin again"):
+        next(loop)
+
+
 def test_follows_a_log_that_is_not_there_yet_and_half_lines(tmp_path):
     path, (one, two, three) = tmp_path / "events.jsonl", seen(3)
     thread, numbers = following(path, 3)

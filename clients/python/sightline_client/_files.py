@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -94,6 +95,9 @@ class _File:
             return False
         except OSError as error:
             raise SightlineError(f"{self._path}: cannot be read, {error.strerror}") from error
+        if stat.S_ISDIR(os.fstat(self._descriptor).st_mode):
+            self.close()
+            raise SightlineError(f"{self._path}: was no folder when reading began; begin again")
         self._offset, self._passes_over, self._head = 0, False, (-1, "")
         return True
 
@@ -155,7 +159,8 @@ class _File:
 
 
 def _logs(path: Path, families: Collection[str], follow: bool) -> Sequence[Path]:
-    if not path.is_dir():
+    is_still_to_come = follow and not path.exists() and not path.suffix
+    if not (path.is_dir() or is_still_to_come):
         return [path]
     logs = [path / name for name, held in LOGS.items() if set(held) & set(families)]
     return [log for log in logs if follow or log.exists()] or logs[:1]
