@@ -28,10 +28,8 @@ from pipeline.publish._drain import Drain
 from pipeline.publish._positions import PositionLines
 
 BEHIND = 4  # batches that may wait
-POLL_S, TAKEN_S = (
-    0.1,
-    0.5,
-)  # between looks for a failure; before what publishers have taken is noted without a cut
+POLL_S = 0.1  # between looks for a failure
+TAKEN_S = 0.1  # before what publishers have taken is noted without a cut
 
 
 class Origin(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -64,16 +65,29 @@ class Drain:
 
     def _work(self, path: Path) -> None:
         try:
-            with closing(Waiting(path, self._publisher.families)) as waiting:
+            with (
+                closing(Waiting(path, self._publisher.families)) as waiting,
+                ThreadPoolExecutor(1, f"{self.name} reads") as reader,
+            ):
                 while (last := self._news_up_to()) is not None:
-                    most = self._publisher.most_rows
-                    rows = waiting.after(self.number, last, most)
-                    if not self._send(rows):
+                    if not self._drain(waiting, reader, last):
                         return
-                    if len(rows) < most:  # what is left is for others
-                        self._note(last)
         except Exception as error:
             self.failures.append(error)
+
+    def _drain(self, waiting: Waiting, reader: ThreadPoolExecutor, last: int) -> bool:
+        """Send what is committed, and read the next rows meanwhile. False where the run has ended."""
+        most = self._publisher.most_rows
+        rows = waiting.after(self.number, last, most)
+        while len(rows) == most:
+            ahead = reader.submit(waiting.after, rows[-1].number, last, most)
+            if not self._send(rows):
+                return False
+            rows = ahead.result()
+        if not self._send(rows):
+            return False
+        self._note(last)  # what is left is for others
+        return True
 
     def _news_up_to(self) -> int | None:
         """Wait for rows, up to which number there are some; None where none will come."""
