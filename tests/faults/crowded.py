@@ -90,6 +90,7 @@ def judged(out):
 
 def judgement(events):
     """The same of events from anywhere, in the order in which they came."""
+    events = list(events)
     by_id = {event["id"]: json.dumps(event["data"], sort_keys=True) for event in events}
     of_key: dict[tuple[str, str], list[int]] = {}
     for event in {event["id"]: event for event in events}.values():

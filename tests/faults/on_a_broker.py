@@ -70,7 +70,7 @@ class Crowd:
     def arrived(self, servers=""):
         """The events on the broker, in the order of their topic."""
         rows = [row for topic in TOPICS for row in seen(servers or self.servers, f"{self.site}.{topic}.v1")]
-        return [_event(row) for row in rows]
+        return [event(row) for row in rows]
 
     def judged(self, servers=""):
         return judgement(self.arrived(servers))
@@ -116,7 +116,7 @@ def write_video(path, frames):
     return path
 
 
-def _event(row):
+def event(row):
     attributes = {name.removeprefix("ce_"): value for name, value in row.headers.items()}
     assert attributes["partitionkey"] == row.key
     return {**attributes, "data": json.loads(row.value)}
