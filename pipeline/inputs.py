@@ -9,7 +9,8 @@ from typing import Any
 
 from configs.build import ConfigError
 
-READERS = {"db3": "source/recording", "bag": "source/recording", "mp4": "source/video", "mkv": "source/video"}
+RECORDING, VIDEO = "source/recording", "source/video"
+READERS = {"db3": RECORDING, "bag": RECORDING, "mp4": VIDEO, "mkv": VIDEO}
 
 Cameras = dict[str, dict[str, Any]]
 
@@ -21,7 +22,7 @@ def simulated(cameras: Mapping[str, Any], settings: Mapping[str, Any]) -> Camera
 
 def replayed(cameras: Mapping[str, Any], folder: Path) -> Cameras:
     """Every camera's own recording in `folder`; raises ConfigError for one that has none, or several. A camera that is
-    a file already keeps what the graph says of how that is read.
+    a file already keeps what the graph says of how that is read; of a network camera, what its pictures show.
     """
     try:
         if not folder.is_dir():
@@ -54,5 +55,8 @@ def _recording(camera_id: str, folder: Path, entry: Mapping[str, Any]) -> dict[s
         several = ", ".join(path.name for path in found)
         raise ConfigError(f"{folder}: holds {several} for camera {camera_id!r}; keep one of them")
     reader = READERS[found[0].suffix[1:]]
-    kept = entry if entry.get("stage") == reader else {}
+    if entry.get("stage") == reader:
+        kept = dict(entry)
+    else:  # what a network camera says of its pictures is true of a video of them
+        kept = {"shows": entry["shows"]} if "shows" in entry and reader == VIDEO else {}
     return {**kept, "stage": reader, "path": str(found[0])}

@@ -16,7 +16,14 @@ MAY_IMPORT = {
     "engines": {"engines", "configs"},
     "pipeline": {"pipeline", "configs", "calibration.camera", "calibration.site", "calibration.standing"},
     "sightline_client": {"sightline_client"},
-    "stages": {"stages", "pipeline.messages", "pipeline.stage", "pipeline.keyed", "calibration"},
+    "stages": {
+        "stages",
+        "pipeline.messages",
+        "pipeline.stage",
+        "pipeline.keyed",
+        "calibration",
+        "configs.password",
+    },
 }
 ALONE = (
     "clients/python/sightline_client/"  # a wheel of its own: it knows what is published, not who publishes

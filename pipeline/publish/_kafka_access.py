@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import ssl
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from configs.build import InputError
@@ -80,21 +78,3 @@ def made(kind: Any, access: Access, **settings: Any) -> Any:
         for one in connections:
             one.close()
         raise
-
-
-def password(variable: str, file: str) -> str:
-    """From the environment, or from a file that nobody else may read; raises InputError."""
-    if variable:
-        if not (word := os.environ.get(variable, "")):
-            raise InputError(f"publish.kafka.password_variable: {variable} is not set; export it")
-        return word
-    if not file:
-        return ""
-    try:
-        mode, text = Path(file).stat().st_mode, Path(file).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        why = str(getattr(error, "strerror", None) or "is no text").lower()
-        raise InputError(f"publish.kafka.password_file: {file}: {why}; write the password into it") from error
-    if mode & 0o077:
-        raise InputError(f"publish.kafka.password_file: {file}: others may read it; chmod 600 {file}")
-    return text.rstrip("\r\n")

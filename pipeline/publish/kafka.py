@@ -14,9 +14,10 @@ from secrets import token_hex
 from typing import Any, Literal
 
 from configs.build import InputError
+from configs.password import password
 from pipeline.gallery_key import GalleryKey
 from pipeline.publish import _kafka_topics as kafka_topics
-from pipeline.publish._kafka_access import Access, password
+from pipeline.publish._kafka_access import Access
 from pipeline.publish._kafka_delivery import Delivery
 from pipeline.publish._kafka_lease import RENEWALS, Lease, OtherWriterError
 from pipeline.publish._kafka_producer import Producer
@@ -162,7 +163,7 @@ class Kafka(Publisher):
 
     def access(self) -> Access:
         """How to come to the broker; raises InputError where there is no password."""
-        word = password(self.password_variable, self.password_file)
+        word = password(self.password_variable, self.password_file, "publish.kafka.password")
         return Access(tuple(self.servers), self.security == "tls", self.ca, self.user, word)
 
     @property

@@ -23,6 +23,13 @@ def test_a_camera_that_is_a_file_keeps_how_the_graph_reads_it(tmp_path):
     assert made["yard"] == {"stage": "source/video", "path": str(tmp_path / "yard.mkv"), "shows": "infrared"}
 
 
+def test_a_video_of_a_network_camera_shows_what_the_camera_shows(tmp_path):
+    (tmp_path / "yard.mkv").write_bytes(b"x")
+    entry = {"stage": "source/rtsp", "url": "rtsp://yard/x", "shows": "infrared"}
+    made = replayed({"yard": entry}, tmp_path)
+    assert made["yard"] == {"stage": "source/video", "path": str(tmp_path / "yard.mkv"), "shows": "infrared"}
+
+
 def test_a_camera_without_a_recording_is_named(tmp_path):
     (tmp_path / "flat.db3").write_bytes(b"x")
     with pytest.raises(
