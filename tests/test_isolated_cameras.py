@@ -101,7 +101,6 @@ def source_processes(run):
             "source_stalled",
             "its process is stopped (SIGSTOP): it gave no frame and no word for 2 s",
         ),
-        (signal.SIGKILL, "source_down", "its process was killed (SIGKILL)"),
         (signal.SIGSEGV, "source_down", "its process crashed (SIGSEGV)"),
     ],
 )
@@ -183,7 +182,7 @@ def test_a_video_is_the_same_with_and_without_a_process(videos, expected, tmp_pa
     assert digests(tmp_path / "run") == expected
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_video_whose_decoder_dies_in_the_middle_is_read_on_and_loses_nothing(
     begin, videos, expected, tmp_path, number
 ):

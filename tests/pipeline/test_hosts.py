@@ -395,7 +395,7 @@ def test_a_host_whose_key_is_not_listed_stays_outside(begin, graph, wire, keyed,
     secret = tmp_path / "edge.key"
     secret.write_text((tmp_path / "stranger.key").read_text())
     file = tmp_path / "placements" / "test.yaml"
-    file.write_text(file.read_text().replace("starts_s: 60", "starts_s: 8"))
+    file.write_text(file.read_text().replace("starts_s: 60", "starts_s: 4"))
     stranger = tmp_path / "stranger"  # who has a placement of their own, in which their key stands
     stranger.mkdir()
     copied = write_graph(stranger)
@@ -406,7 +406,7 @@ def test_a_host_whose_key_is_not_listed_stays_outside(begin, graph, wire, keyed,
     run = first(begin, graph, tmp_path / "run", before=wire.on(0))
     _, warned = run.communicate(timeout=90)
     assert run.returncode == 2
-    assert "host 'edge' has not come within 8 s" in warned
+    assert "host 'edge' has not come within 4 s" in warned
     assert other.poll() is None
     assert (tmp_path / "run" / "events.jsonl").exists() is False
 
