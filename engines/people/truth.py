@@ -71,7 +71,7 @@ def presence_of(figure: Figure, shown: tuple[Window, Numbers], camera: Camera) -
         float(figure.head[0]),
         float(figure.head[1]),
         float(figure.points[on_head, 2].max()),
-        _ignored(figure.head, camera, bool(hidden)),
+        why_ignored(figure.head, camera, bool(hidden)),
     )
 
 
@@ -85,7 +85,8 @@ def _alone(figure: Figure) -> Numbers:
     return seen.ids[seen.ids >= 0]
 
 
-def _ignored(head: Array, camera: Camera, hidden: bool) -> str:
+def why_ignored(head: Array, camera: Camera, hidden: bool) -> str:
+    """Why a detector cannot be asked to find a head, or nothing."""
     eye = camera.eye
     x, y, depth = eye.camera_from_world @ head + eye.shift_m
     u, v = eye.fx * x / max(depth, 1e-6) + eye.cx, eye.fy * y / max(depth, 1e-6) + eye.cy
