@@ -17,11 +17,10 @@ from rich.table import Table
 from configs.build import ConfigError, InputError, build, closest
 from configs.read import parsed
 from engines.evaluate.retrieval import Distance, Found, distances
-from engines.reid.data._records import DataSet, Trial
+from engines.reid.data._records import DataSet, Trial, opened
 from engines.reid.data._trials import Tested, by_orders, by_vectors
 from engines.reid.data._vectors import Features, embedded, read_features
 
-SETS = "engines/reid/data"
 RANKS = (1, 5, 10)
 HEADERS = ("", "mAP", *(f"CMC-{rank}" for rank in RANKS), "mINP", "queries")
 Told = Callable[[str, int, int], None]  # what is done, how many are, and of how many
@@ -29,7 +28,7 @@ Told = Callable[[str, int, int], None]  # what is done, how many are, and of how
 
 def eval_reid(  # noqa: PLR0913
     name: Annotated[str, typer.Argument(help="A data set, like market1501.", metavar="SET")],
-    folder: Annotated[Path, typer.Argument(help="Where it lies.", metavar="DIR")],
+    folder: Annotated[Path | None, typer.Argument(help="Where it lies.", metavar="DIR")] = None,
     model: Annotated[str, typer.Option(help="Whom to test, see above.", metavar="MODEL")] = "",
     features: Annotated[Path | None, typer.Option(help="Vectors instead, a .npz.", metavar="FILE")] = None,
     rankings: Annotated[Path | None, typer.Option(help="Rankings to submit instead.", metavar="DIR")] = None,
@@ -45,7 +44,7 @@ def eval_reid(  # noqa: PLR0913
         raise InputError("--model: is needed, or --features, or --rankings: one of the three")
     if rankings and (submission or distance):
         raise InputError("--rankings: are in an order already; leave --submission and --distance out")
-    data_set = build(f"{SETS}/{name}", {}, "SET", DataSet, {"folder": folder})
+    data_set = opened(name, {}, ("SET", "DIR"), folder)
     trials = _trials(data_set, protocol, distance)
     with _bar() as told:
         if rankings is not None:

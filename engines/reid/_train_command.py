@@ -14,17 +14,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from configs.build import ConfigError, InputError, build
+from configs.build import ConfigError, InputError
+from engines.reid.data._records import opened
 
 
 def train(  # noqa: PLR0913
     recipe: Annotated[
         Path, typer.Argument(help="Like configs/reid/clip_reid_market1501.yaml.", metavar="RECIPE")
     ],
-    data: Annotated[Path, typer.Option(help="Where the data set lies.", metavar="DIR")],
     folder: Annotated[
         Path, typer.Option("--out", help="A new folder, or of a training that goes on.", metavar="DIR")
     ],
+    data: Annotated[Path | None, typer.Option(help="Where the data set lies.", metavar="DIR")] = None,
     weights: Annotated[Path | None, typer.Option(help="Of CLIP, to begin with.", metavar="FILE")] = None,
     device: Annotated[
         str, typer.Option(help="cpu or cuda; else the GPU if there is one.", metavar="NAME")
@@ -67,13 +68,13 @@ def _method(asked: Any, recipe: Path, weights: Path | None) -> Any:
     return method
 
 
-def _task(asked: Any, recipe: Path, data: Path, device: str) -> Any:
+def _task(asked: Any, recipe: Path, data: Path | None, device: str) -> Any:
     from engines.reid.task import Picture, Task
 
-    where = f"{recipe}: data_set"
-    records = build(f"engines/reid/data/{asked.data_set}", {}, where, object, {"folder": data}).train()
-    samples = [Picture(one.path, one.person, one.camera) for one in records]
-    return Task(samples, asked.seed, device, is_mixed=asked.precision == "bf16" and device != "cpu")
+    data_set = opened(asked.data_set, asked.data_settings, (f"{recipe}: data_set", "--data"), data)
+    samples = [Picture(one.path, one.person, one.camera) for one in data_set.train()]
+    is_mixed = asked.precision == "bf16" and device != "cpu"
+    return Task(samples, asked.seed, device, is_mixed, open=data_set.picture)
 
 
 def _told(asked: Any, settings: dict[str, Any], task: Any, weights: Path | None) -> dict[str, Any]:

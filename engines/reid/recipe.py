@@ -21,6 +21,7 @@ class Recipe:
     method: str  # a file of engines/reid/methods/
     data_set: str  # a file of engines/reid/data/
     settings: dict[str, Any] = field(default_factory=dict)  # of the method
+    data_settings: dict[str, Any] = field(default_factory=dict)  # of the data set
     seed: int = 1
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16 on a GPU where that is safe
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from configs.build import InputError
+from engines.reid.data._folders import color
 from engines.reid.samplers import Batch, Generator
 
 Given = TypeVar("Given")
@@ -55,6 +55,7 @@ class Task:
     device: str = "cpu"
     is_mixed: bool = False  # bfloat16 where that is safe
     workers: int = 2  # threads that read pictures
+    open: Callable[[Path], NDArray[np.uint8]] = color  # what a file holds, or a path stands for
 
     def __post_init__(self) -> None:
         if len(set(self._names)) < 2:
@@ -106,8 +107,11 @@ class Task:
         """(batch, 3, height, width), each prepared with a generator of its own; raises InputError for what is none."""
         own = generator.spawn(len(batch))
         return torch.stack(
-            [prepare(read(self.samples[at].image), one) for at, one in zip(batch, own, strict=True)]
+            [prepare(self._read(self.samples[at].image), one) for at, one in zip(batch, own, strict=True)]
         )
+
+    def _read(self, image: Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return self.open(image) if isinstance(image, Path) else image
 
     def encoded(self, encode: Callable[[Tensor], Tensor], prepare: Prepare, batch: int = 64) -> Tensor:
         """What an encoder says of every sample, in order, in float32 on the device."""
@@ -136,15 +140,3 @@ class Task:
                     yield waiting.pop(0).result()
             finally:
                 pool.shutdown(cancel_futures=True)
-
-
-def read(image: Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB in 8 bits; raises InputError for a file that is no picture."""
-    if not isinstance(image, Path):
-        return image
-    found = cv2.imread(str(image), cv2.IMREAD_COLOR_RGB)
-    if found is None:
-        raise InputError(
-            f"{image}: is no picture that can be read; take it out of the data set, or fetch it again"
-        )
-    return np.asarray(found, np.uint8)

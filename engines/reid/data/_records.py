@@ -14,11 +14,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.build import InputError
+from configs.build import InputError, build
 from engines.evaluate.retrieval import Counts, Distance, Order, other_cameras
+from engines.reid.data._folders import color
 
 Reads = Literal["color", "depth", "text"]
 ALL = "all"  # the case of a protocol that has no others
+SETS = "engines/reid/data"
 NOBODY = -1  # who is in a record of a test is not said, or the detector that cut it out was wrong
 
 
@@ -54,6 +56,7 @@ class DataSet(ABC):
 
     folder: Path
     protocols: ClassVar[tuple[str, ...]] = ("single_query",)
+    needs_folder: ClassVar[bool] = True
 
     @abstractmethod
     def train(self) -> tuple[Record, ...]:
@@ -63,8 +66,12 @@ class DataSet(ABC):
     def trial(self, protocol: str) -> Trial:
         """How one of its protocols tests a model."""
 
-    def shown(self, record: Record) -> tuple[Path, ...]:
-        """The pictures by which a model is tested on a record."""
+    def picture(self, path: Path) -> NDArray[np.uint8]:
+        """What a record's path stands for, RGB (h, w, 3)."""
+        return color(path)
+
+    def shown(self, record: Record) -> tuple[Path | NDArray[np.uint8], ...]:
+        """The pictures by which a model is tested on a record, or the files of them."""
         return record.frames or (record.path,)
 
     def write_rankings(self, protocol: str, folder: Path, distances: NDArray[np.floating[Any]]) -> Path:
@@ -74,6 +81,16 @@ class DataSet(ABC):
     def read_rankings(self, protocol: str, folder: Path) -> Sequence[Order]:
         """Orders as `write_rankings` wrote them."""
         raise InputError(f"--rankings: {type(self).__name__} has none; give --model or --features")
+
+
+def opened(name: str, settings: Mapping[str, Any], places: tuple[str, str], folder: Path | None) -> DataSet:
+    """The data set of that name. `places` say where name and folder come from; raises ConfigError and InputError."""
+    made: DataSet = build(f"{SETS}/{name}", settings, places[0], DataSet, {"folder": folder or Path()})
+    if folder is None and made.needs_folder:
+        raise InputError(f"{places[1]}: is missing; name the folder in which {name} lies")
+    if folder is not None and not made.needs_folder:
+        raise InputError(f"{places[1]}: {name} lies in no folder, it is made; leave it out")
+    return made
 
 
 def people(records: Sequence[Record]) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from configs.build import InputError
 from engines.reid.data._folders import color, depth
 from engines.reid.data._records import Record
 
-Shown = Callable[[Record], Sequence[Path]]
+Shown = Callable[[Record], Sequence[Path | NDArray[np.uint8]]]
 CHUNK = 64  # pictures at once: they fill a batch, and no memory
 
 
@@ -100,9 +100,9 @@ def _of_pictures(
 
 def _seen(record: Record, shown: Shown) -> list[NDArray[Any]]:
     """The pictures of a record; of depth those in which any is valid, as it is in the file."""
-    if record.reads == "color":
-        return [color(path) for path in shown(record)]
-    return [page for page in map(depth, shown(record)) if page.any()]
+    read = color if record.reads == "color" else depth
+    pages = [read(one) if isinstance(one, Path) else one for one in shown(record)]
+    return [page for page in pages if record.reads == "color" or page.any()]
 
 
 def _arrays(path: Path) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:

@@ -132,7 +132,9 @@ class ClipReid(PictureMethod):
         return F.normalize(torch.cat([last, projected], dim=1))
 
     def _prompts(self, network: Network, task: Task) -> Phase:
-        """Stage 1: the words of each person, from what the frozen encoder says once of every picture."""
+        """Stage 1: the words of each person, from what the frozen encoder says once of every picture: not kept on disk,
+        for to say it again when training goes on costs less than one of the epochs of stage 2.
+        """
         network.eval()
         look = self.look
         seen = task.encoded(lambda some: network.features(some)[2], lambda picture, _: look(picture))

@@ -6,6 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from painted_people import painted_people
@@ -265,10 +267,21 @@ def test_people_are_numbered_without_gaps_in_the_order_of_their_numbers():
     assert (task.people_count, task.cameras.tolist(), task.camera_count) == (3, [2, 0, 1, 5], 6)
 
 
-def test_a_picture_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / "a.jpg").write_text("no picture")
+def pictured(kind):
+    """A picture as a file holds it; of noise, so that half of it is half of the file."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 32, 3)).astype(np.uint8)
+    return cv2.imencode(kind, noise)[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [b"no picture", b"", pictured(".jpg")[:1500], pictured(".png")[:3000]],
+    ids=["text", "empty", "half a JPEG", "half a PNG"],
+)
+def test_a_picture_that_cannot_be_read_is_named(written, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(written)
     task = Task([Picture(tmp_path / "a.jpg", 0), Picture(tmp_path / "b.jpg", 1)])
-    with pytest.raises(InputError, match="a.jpg: is no picture that can be read; take it out"):
+    with pytest.raises(InputError, match="a.jpg: is no picture, or not all of one; fetch the data set again"):
         task.encoded(lambda pictures: pictures, lambda picture, _: TWIN.look(picture))
 
 

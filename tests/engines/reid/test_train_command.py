@@ -16,11 +16,13 @@ from typer.testing import CliRunner
 
 import run
 from configs.build import ConfigError, InputError, build
+from engines.reid.data._records import opened
 from engines.reid.recipe import method_of, read_recipe
 from engines.reid.trained import Trained
 
 ROOT = Path(__file__).parents[3]
 RECIPES = sorted((ROOT / "configs/reid").glob("*.yaml"))
+PAPERS = [path for path in RECIPES if "tiny" not in path.stem]
 TINY = {
     "architecture": "tiny", "size": [64, 32], "stride": [8, 8], "prompt_epochs": 1, "prompt_batch": 8, "epochs": 1,
     "people_a_batch": 3, "pictures_each": 2,
@@ -97,6 +99,19 @@ def test_writes_a_network_that_embeds_and_an_onnx_that_embeds_alike(recipe, data
     assert (others * vectors[:5]).sum(1).min() > 0.9999
 
 
+def test_trains_and_is_tested_on_people_who_lie_in_no_folder(recipe, tmp_path):
+    people = {"train_people": 6, "val_people": 1, "test_people": 3}
+    asked = recipe(data_set="synthped", data_settings=people)
+    for _ in range(2):  # the second time it has ended, and is only read
+        done = CliRunner().invoke(run.app, ["train", str(asked), "--out", str(tmp_path / "out")])
+        assert done.exit_code == 0, done.exception
+    engine = f"{{engine: reid/trained, file: {tmp_path / 'out' / 'model.safetensors'}}}"
+    command = ["eval-reid", "synthped", "--model", engine, "--protocol", "infrared_to_color"]
+    done = CliRunner().invoke(run.app, command)
+    assert done.exit_code == 0, done.exception
+    assert "400 of 400" in done.stdout
+
+
 def test_what_it_has_trained_can_be_tested(recipe, data, tmp_path):
     trained(recipe(settings={"epochs": 4, "lr": 1e-3}), data, tmp_path / "out")
     model = f"{{engine: reid/trained, file: {tmp_path / 'out' / 'model.safetensors'}}}"
@@ -170,7 +185,7 @@ def test_a_training_that_has_not_ended_is_no_model(recipe, data, tmp_path):
         Trained(str(tmp_path / "out" / "begun.safetensors")).open()
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.stem)
 def test_the_recipes_that_come_with_it_are_the_papers(path):
     asked = read_recipe(path)
     method = method_of(asked.method, asked.settings, str(path))
@@ -179,6 +194,13 @@ def test_the_recipes_that_come_with_it_are_the_papers(path):
     stages = (method.prompt_epochs, method.prompt_lr, method.epochs, method.milestones, method.lr, batch)
     assert stages == (120, 3.5e-4, 60, (30, 50), 5e-6, 64)
     assert method.sie is (asked.data_set == "msmt17")
+
+
+def test_the_recipe_of_the_twin_needs_neither_weights_nor_a_folder():
+    (path,) = set(RECIPES) - set(PAPERS)
+    asked = read_recipe(path)
+    assert not method_of(asked.method, asked.settings, str(path)).lacks_weights
+    assert opened(asked.data_set, asked.data_settings, (str(path), "--data"), None).train_people == 200
 
 
 def test_a_mistake_is_one_line_without_a_traceback(recipe, tmp_path):

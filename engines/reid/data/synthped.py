@@ -1,0 +1,127 @@
+"""SynthPed: people who do not exist, drawn when they are asked for (`engines/reid/lab`). It lies in no folder.
+
+Its records' paths are names: 00012_c3s1_0004 is person 12 by camera 3 in session 1, frame 4, drawn by this set alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.build import InputError
+from engines.evaluate.retrieval import everybody
+from engines.reid.data._records import ALL, DataSet, Record, Trial, relabelled, single_query
+from engines.reid.lab.captions import caption_of
+from engines.reid.lab.chance import drawn
+from engines.reid.lab.laboratory import Key, Laboratory
+from engines.reid.lab.people import Crowd
+
+NAME = re.compile(r"(?P<person>\d{5})_c(?P<camera>\d+)s(?P<session>\d+)_(?P<frame>\d{4})")
+
+
+@dataclass
+class SynthPed(DataSet):
+    """People of three parts, none of whom is in two. Protocols: among cameras on the ground, from the air to the
+    ground, from infrared to colour, and captions among pictures.
+    """
+
+    seed: int = 1
+    site: int = 0
+    correlation: float = 0.0  # between what heads and what legs look like
+    look_alikes: float = 0.2
+    train_people: int = 200
+    val_people: int = 50
+    test_people: int = 100
+    sessions: int = 2  # pictures of a person by a camera
+    train_cameras: tuple[int, ...] = (
+        0,
+        1,
+        2,
+        3,
+    )  # 0 to 3 on the ground, 4 and 5 in the air, 6 and 7 in infrared
+    size: tuple[int, int] = (128, 64)  # height, width in px
+    protocols: ClassVar = ("ground", "aerial_to_ground", "infrared_to_color", "text_to_image")
+    needs_folder: ClassVar = False
+
+    def __post_init__(self) -> None:
+        for name in ("train_people", "val_people", "test_people", "sessions"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.seed < 0 or self.site < 0:
+            raise ValueError(f"seed and site must be 0 or more, got {self.seed} and {self.site}")
+        for camera in self.train_cameras:
+            self.laboratory.view(camera)
+
+    @cached_property
+    def laboratory(self) -> Laboratory:
+        """Who draws the pictures."""
+        return Laboratory(Crowd(self.seed, self.correlation, self.look_alikes, self.site), self.size)
+
+    def train(self) -> tuple[Record, ...]:
+        return relabelled(self.records(range(self.train_people), self.train_cameras), self._place)
+
+    def validation(self, protocol: str) -> Trial:
+        """As a trial, of people who are in no trial."""
+        first = self.train_people
+        return self._trial(protocol, range(first, first + self.val_people))
+
+    def trial(self, protocol: str) -> Trial:
+        first = self.train_people + self.val_people
+        return self._trial(protocol, range(first, first + self.test_people))
+
+    def picture(self, path: Path) -> NDArray[np.uint8]:
+        return self.laboratory.seen(_key(path)).picture
+
+    def shown(self, record: Record) -> tuple[NDArray[np.uint8], ...]:
+        return (self.picture(record.path),)
+
+    def records(self, people: range, cameras: tuple[int, ...]) -> Iterator[Record]:
+        """Of each person, camera and session one picture."""
+        for person in people:
+            for camera in cameras:
+                for session in range(self.sessions):
+                    name = f"{person:05d}_c{camera}s{session}_0000"
+                    yield Record(name, self._place / name, person, camera, view=self.laboratory.view(camera))
+
+    @cached_property
+    def _place(self) -> Path:
+        """Another one for other settings: what has been trained on one is not gone on with on another."""
+        told = (self.laboratory, self.train_people, self.sessions, self.train_cameras)
+        return Path(f"synthped-{crc32(repr(told).encode()):08x}")
+
+    def _trial(self, protocol: str, people: range) -> Trial:
+        of = {
+            view: tuple(n for n in self.laboratory.cameras if self.laboratory.view(n) == view)
+            for view in _VIEWS
+        }
+        ground = tuple(self.records(people, of["ground"]))
+        if protocol == "text_to_image":
+            asked = tuple(map(self._caption, ground))
+            return Trial(asked, ground, {ALL: everybody(ground)})
+        if protocol == "ground":
+            return single_query([one for one in ground if one.name.endswith("s0_0000")], ground)
+        view = {"aerial_to_ground": "aerial", "infrared_to_color": "infrared"}[protocol]
+        return single_query(tuple(self.records(people, of[view])), ground)
+
+    def _caption(self, record: Record) -> Record:
+        seen = self.laboratory.seen(key := _key(record.path))
+        said = caption_of(seen.attributes, seen.parts, drawn(self.seed, "caption", *key))
+        return replace(record, name=f"{record.name}#0", caption=said.text, reads="text")
+
+
+_VIEWS: tuple[Any, ...] = ("ground", "aerial", "infrared")
+
+
+def _key(path: Path) -> Key:
+    said = NAME.fullmatch(path.name)
+    if said is None:
+        raise InputError(f"{path}: is no picture of SynthPed, whose names are like 00012_c3s1_0004")
+    return Key(*map(int, said.groups()))
