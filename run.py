@@ -263,6 +263,7 @@ def _draw(report: Report, file: Path, is_simulated: bool) -> Path:
 def start() -> int:
     """Run the command line; a mistake of its user's is one line and status 2, a failing stage status 1."""
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[ConsoleHandler(err)])
+    os.umask(0o077)  # what is written shows people, or where they were: for nobody else
     try:
         return int(app(standalone_mode=False) or 0)  # what an Exit says is returned here
     except typer.TyperException as mistake:

@@ -114,7 +114,7 @@ def opened(path: Path) -> sqlite3.Connection:
 
 def locked(folder: Path) -> int:
     """A file that says, until it is closed, that a run uses this folder. Raises StoreError where another one does."""
-    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, whatever it has forked
     except OSError:
@@ -152,7 +152,7 @@ def blamed(path: Path, error: Exception) -> StoreError:
 
 def _check_magic(path: Path) -> None:
     file = os.open(
-        path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o640
+        path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600
     )  # where SQLite would let everybody read it
     try:
         head = os.read(file, len(MAGIC))

@@ -23,7 +23,7 @@ class Lines:
                 f"{path.parent}: cannot be made, {error.strerror}; choose another --out"
             ) from error
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise LogError(f"{path}: cannot be opened, {error.strerror}; choose another --out") from error
 
