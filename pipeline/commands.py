@@ -47,7 +47,7 @@ class Commands:
         self._are_withheld = False
 
     def withhold(self) -> None:
-        """The stage that would do it is on another host: what is asked for waits for a run that is not."""
+        """Nothing from here reaches the stage that would do it: what is asked for waits for a run in which it does."""
         with self._lock:
             self._are_withheld = True
 

@@ -18,6 +18,7 @@ from pipeline.graphfile import GraphFile
 from pipeline.run import Run
 from pipeline.wire import VERSION
 
+STEPS = 2  # the form of a step between hosts, beside that of the values in it
 PATHS = ("replay", "video", "record")  # those of the choices
 
 
@@ -33,7 +34,11 @@ def plan_of(file: GraphFile, name: str) -> Plan:
 def same(file: GraphFile, plan: Plan) -> dict[str, str]:
     """What all hosts must have alike."""
     placed = sha256(repr((list(plan.hosts.items()), sorted(plan.nodes.items()))).encode()).hexdigest()
-    return {"version": f"{CODE_VERSION} wire {VERSION}", "graph": file.sha256, "placement": placed}
+    return {
+        "version": f"{CODE_VERSION} wire {VERSION} steps {STEPS}",
+        "graph": file.sha256,
+        "placement": placed,
+    }
 
 
 def placed_run(file: GraphFile, choices: Any, folder: Path) -> Callable[[Graph, Run], None]:

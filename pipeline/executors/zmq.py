@@ -40,7 +40,8 @@ def run(graph: Graph, run: Run, plan: Plan, job: Plain) -> None:
     under `same`.
     """
     plan.check(graph)
-    if any(Command in node.takes and plan.host_of(node.id) != plan.first for node in graph.nodes):
+    told = [graph.before(node.id) for node in graph.nodes if Command in node.takes]
+    if not all(any(plan.host_of(id) == plan.first for id in ids) for ids in told):
         run.commands.withhold()
     hosts = _Hosts(plan)
     net = Net(plan, plan.first, hosts)

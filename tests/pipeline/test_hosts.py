@@ -6,16 +6,21 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from hashlib import sha256
 
 import pytest
 import zmq
 from command_line import ROOT, WITH_MORE, command, environment, ledger, sightline, write_graph
+from test_erasure import MARKED
+from test_erasure import events as of
+from test_erasure_running import longest
 
 from configs.build import ConfigError
+from pipeline._store_commands import audit
 from pipeline.executors._plan import Plan
 
 SIMULATED = ("--simulate", "--people", "3", "--seconds", "4", "--fps", "10")
@@ -137,6 +142,30 @@ def test_a_graph_on_several_hosts_writes_what_one_thread_writes(
     for one in workers:
         _, warned = one.communicate(timeout=30)
         assert one.returncode == 0, warned
+
+
+def test_who_is_erased_is_so_where_another_host_matches(begin, graph, tmp_path):
+    place(tmp_path, "{embed: edge, match: edge}")
+    gone, _, at_ns = longest(alone(graph, tmp_path / "whole"))
+    erased = {"ERASED": gone, "ERASED_NS": str(at_ns)}
+    there = worker(begin, graph, script=MARKED)
+    run = first(begin, graph, tmp_path / "placed", script=MARKED, **erased)
+    _, said = run.communicate(timeout=120)
+    assert (run.returncode, there.wait(30)) == (0, 0), said
+    (event,) = of(tmp_path / "placed", "identity.erased")
+    assert (event["data"]["from"], event["data"]["captured_ns"]) == ([gone], at_ns)
+    assert events(tmp_path / "placed") == events(alone(graph, tmp_path / "alone", **erased))
+    with closing(sqlite3.connect(tmp_path / "placed" / "site.db")) as db:
+        assert [(one.kind, one.subject) for one in audit(db)] == [("erased", gone)]
+
+
+def alone(graph, out, **more):
+    """A run in threads of one process."""
+    done = sightline(
+        "--graph", graph, "--out", out, "--executor", "threads", *SIMULATED, script=MARKED, **more
+    )
+    assert done.returncode == 0, done.stderr
+    return out
 
 
 def test_a_stage_that_fails_on_another_host_is_named_with_it(begin, graph, tmp_path):
