@@ -16,6 +16,7 @@ from pipeline._store_outbox import Taken, Waiting
 from pipeline.publish._publisher import Publisher, Row, Unreachable
 
 DELAYS_S = 0.5, 30.0  # before the next attempt: the first, and the longest
+LEAVES_S = 1.0  # for who has given up to let go of the store
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +53,7 @@ class Drain:
         with self._news:
             self._until_s = time.monotonic() + within_s
             self._news.notify_all()
-        self._thread.join(within_s)
+        self._thread.join(within_s + LEAVES_S)
         if self.waiting and not self.failures:
             why = f" ({self.away})" if self.away else ""
             text = "publish.%s: %d events are still to be sent%s; they go out when this run is started again"
