@@ -26,8 +26,8 @@ from broker import Broker
 from rich.console import Console
 from rich.table import Table
 
+from pipeline._store_facts import Origin
 from pipeline._store_outbox import Waiting
-from pipeline._store_writer import Origin
 from pipeline.choices import Choices
 from pipeline.cuts import Cut
 from pipeline.events import Envelopes, Provenance

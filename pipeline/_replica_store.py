@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from pipeline._store_facts import At, Maker, Origin
 from pipeline._store_file import (
     FAULTS,
     NAME,
@@ -20,7 +21,7 @@ from pipeline._store_file import (
     locked,
     set_aside,
 )
-from pipeline._store_writer import At, Base, Maker, Origin
+from pipeline._store_writer import Base
 from pipeline.vault import KEYS, ErasedError, ForgedError, Vault
 
 REPLICA = "replica"  # the source of what no run has seen itself

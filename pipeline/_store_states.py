@@ -5,20 +5,18 @@ changed. Vectors and crops are taken out of it, sealed, and put back when it is 
 from __future__ import annotations
 
 import logging
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
+from pipeline._store_changes import WHOLE, Key, Row, States, last_of
 from pipeline._store_file import FaultError, checksum
-from pipeline.cuts import ANEW
 from pipeline.keyed import Changes
 from pipeline.vault import ErasedError, ForgedError
-from pipeline.wire import KIND, WireError, body_of, headed
+from pipeline.wire import KIND, WireError, headed
 
-WHOLE = b""  # the key of a field that is not kept by key
 SEALED = {  # what nobody may read in a state: the table of each such field, by class
     "Sighting": {"looks": "vectors"},
     "Embedding": {"vector": "vectors"},
@@ -32,19 +30,11 @@ CHILDREN: dict[str, tuple[str, ...]] = {  # where in a class to look for more; i
     "Crop": (),
     "array": (),
 }
-SIGNS = re.compile(b"|".join(map(re.escape, map(msgspec.msgpack.encode, SEALED))))
-CHANGES = msgspec.msgpack.encode({KIND: Changes.__name__, "put": 0, "deleted": 0})[:11]  # how one begins
+SIGNS = tuple(map(msgspec.msgpack.encode, SEALED))
 
-_Fields = dict[str, msgspec.Raw]
-_state = msgspec.msgpack.Decoder(_Fields)
-_changes = msgspec.msgpack.Decoder(_Fields)
-_put = msgspec.msgpack.Decoder(dict[str | int, msgspec.Raw])
-_deleted = msgspec.msgpack.Decoder(list[str | int])
 _any = msgspec.msgpack.Decoder()
 _encode = msgspec.msgpack.Encoder().encode
 
-Key = str | int | bytes
-Row = tuple[str, str, str, Key]  # node, camera, field, key
 Part = tuple[str, str, str, str]  # table, identity, tracklet, kind
 log = logging.getLogger(__name__)
 
@@ -74,7 +64,7 @@ class Sealing(Protocol):
     def close(self) -> None: ...
 
 
-class States:
+class StateRows:
     """The states in one store. Only its writer calls `write`, inside a transaction."""
 
     def __init__(self, db: sqlite3.Connection, sealing: Sealing) -> None:
@@ -96,30 +86,16 @@ class States:
         """Whom anything is sealed for."""
         return self._owners
 
-    def write(self, states: Mapping[str, Mapping[str, bytes]]) -> None:
-        """What a barrier has gathered, by node and camera."""
-        put: list[tuple[Row, bytes]] = []
-        deleted, self._lost = self._lost, []
-        for node, by_camera in states.items():
-            for camera, state in by_camera.items():
-                fields = _state.decode(body_of(state))
-                if fields.pop(ANEW, None) is not None:
-                    deleted += [row for row in self._rows if row[:2] == (node, camera)]
-                for field, value in fields.items():
-                    if not bytes(value).startswith(CHANGES):
-                        put.append(((node, camera, field, WHOLE), bytes(value)))
-                        continue
-                    changes = _changes.decode(value)
-                    deleted += [(node, camera, field, key) for key in _deleted.decode(changes["deleted"])]
-                    put += [
-                        ((node, camera, field, key), bytes(one))
-                        for key, one in _put.decode(changes["put"]).items()
-                    ]
+    def write(self, cuts: Iterable[States]) -> None:
+        """What barriers have gathered, one after another: only what is left of it in the end."""
+        left = last_of(cuts, self._rows)
+        deleted = [*self._lost, *(row for row, value in left.items() if value is None)]
+        self._lost = []
         for row in deleted:
             self._seal(row, {})
-        written = [self._written(row, value) for row, value in put]
+        written = [self._written(row, value) for row, value in left.items() if value is not None]
         self._rows.difference_update(deleted)
-        self._rows.update(row for row, _ in put)
+        self._rows.update(row for row, value in left.items() if value is not None)
         self._db.executemany(
             "DELETE FROM states WHERE node = ? AND camera = ? AND field = ? AND key = ?", deleted
         )
@@ -142,7 +118,7 @@ class States:
 
     def _take_apart(self, row: Row, value: bytes) -> bytes:
         """The value without what is sealed, which goes to its own tables as far as it has changed."""
-        if not SIGNS.search(value):
+        if not any(sign in value for sign in SIGNS):
             self._seal(row, {})
             return value
         lowered = _any.decode(value)
@@ -239,7 +215,7 @@ class States:
 
     def _put_together(self, row: Row, value: bytes, plain: Mapping[Part, bytes | None]) -> Any:
         """What was written, or None where that cannot be any more."""
-        if not SIGNS.search(value):
+        if not any(sign in value for sign in SIGNS):
             return msgspec.Raw(value)
         lowered = _any.decode(value)
         known: dict[Part, int] = {}

@@ -8,84 +8,29 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 import msgspec
 
+from pipeline._store_changes import States
 from pipeline._store_commands import Asked, add_entry, commands, take_command
+from pipeline._store_facts import At, Counts, Fact, Maker, Origin
 from pipeline._store_file import FaultError, StoreError, blamed, checksum, opened
 from pipeline._store_gallery import Gallery
 from pipeline._store_outbox import Outbox, Taken
-from pipeline._store_states import Sealing, States
+from pipeline._store_states import Sealing, StateRows
 from pipeline.commands import ERASED, Outcome
-from pipeline.events import Envelopes, Provenance, Published
-from pipeline.messages import CorrectionEvent
+from pipeline.events import Envelopes, Published
 from pipeline.publish._drain import Drain
 from pipeline.publish._positions import PositionLines
 
 BEHIND = 4  # batches that may wait
-POLL_S = 0.1  # between looks for a failure
-TAKEN_S = 0.1  # before what publishers have taken is noted without a cut
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """Whose states and events a store holds; another one's are not mixed with them."""
-
-    site: str
-    graph: str  # a hash
-    source: str  # a hash of the recordings, or "live"
-    epoch: str  # what makes the ids of its events
-
-
-class At(msgspec.Struct, frozen=True):
-    """Where the last cut is, and how long the files were that hold what is no event."""
-
-    at_ns: int = 0
-    sources_ns: dict[str, int] = {}
-    lengths: dict[str, int] = {}
-    has_ended: bool = False
-
-
-class Maker(msgspec.Struct, frozen=True):
-    """What its events say of where they come from, for whoever adds one while nothing runs."""
-
-    graph: str
-    graph_sha256: str
-    purpose: str
-    retention_class: str
-    corrects: str  # the node that says who was taken for whom
-
-    @classmethod
-    def of(cls, told: Provenance) -> Maker:
-        node = told.producers.get(CorrectionEvent, "")
-        return cls(told.graph, told.graph_sha256, told.purpose, told.retention_class, node)
-
-    def provenance(self, origin: Origin) -> Provenance:
-        producers: dict[type, str] = {CorrectionEvent: self.corrects} if self.corrects else {}
-        return Provenance(
-            origin.site,
-            self.graph,
-            origin.epoch,
-            self.graph_sha256,
-            self.purpose,
-            self.retention_class,
-            producers,
-        )
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """How many rows there are in tables of which none may be lost: a checksum is lost with its row."""
-
-    states: int
-    sequences: int
-    publishers: int
-
-
-Fact = Origin | At | Maker | Counts
+POLL_S = 0.1  # between looks for a failure, and for commands where no cut is written
+TAKEN_S, MANY = 0.5, 1000  # so late, or from so many rows on, what is taken is noted without a cut
 
 
 @dataclass(frozen=True)
@@ -93,7 +38,7 @@ class Batch:
     """What one transaction writes."""
 
     events: Sequence[Published] = ()
-    states: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    states: Sequence[States] = ()  # of one cut after another
     facts: Sequence[Fact] = ()
     outcomes: Sequence[Outcome] = ()  # of commands
 
@@ -107,7 +52,7 @@ class Base:
     sealing: Sealing
 
     def __post_init__(self) -> None:
-        self.states, self.outbox = States(self.db, self.sealing), Outbox(self.db)
+        self.states, self.outbox = StateRows(self.db, self.sealing), Outbox(self.db)
         self._noted: Counts | None = None
         self.gallery: Gallery | None = None  # of a store whose gallery is shared
 
@@ -207,6 +152,10 @@ class Writer:
         self._asked = 0  # the number of the last command that was found
         self._is_untruncated = True  # what a process that died has left is taken out too
         self._taken: dict[str, Taken] = {}
+        self._noted, self._committed_s = (
+            0,
+            0.0,
+        )  # the highest number that was noted as taken; the last transaction
         self._lock = threading.Lock()  # of the line above
         self._batches: queue.Queue[Batch | None] = queue.Queue(BEHIND)
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
@@ -236,13 +185,16 @@ class Writer:
         base = self._base
         with self._lock:
             taken, self._taken = self._taken, {}
+            self._noted = max([self._noted, *(number for number, _ in taken.values())])
+            self._committed_s = time.monotonic()
         if self._positions:
             self._positions.sync()
         with base.transaction():
             base.outbox.add(batch.events, self._envelopes)
             base.states.write(batch.states)
-            if base.gallery:
-                base.outbox.share(base.gallery.records(batch.states), base.gallery.key_name)
+            if gallery := base.gallery:
+                for states in batch.states:
+                    base.outbox.share(gallery.records(states), gallery.key_name)
             for fact in batch.facts:
                 base.note(fact)
             base.outbox.note(taken)
@@ -253,6 +205,12 @@ class Writer:
             self._is_untruncated = not base.truncate()
         for drain in self._drains:
             drain.tell(base.outbox.last)
+
+    def _is_taken(self) -> bool:
+        """Whether publishers have taken so much, or so long ago, that it is time to note it."""
+        with self._lock:
+            most = max((number for number, _ in self._taken.values()), default=0) - self._noted
+        return most >= MANY or bool(self._taken) and time.monotonic() - self._committed_s > TAKEN_S
 
     def _look_for_commands(self) -> None:
         if rows := commands(self._base.db, after=self._asked):
@@ -271,10 +229,11 @@ class Writer:
         try:
             while True:
                 try:
-                    batch = self._batches.get(timeout=TAKEN_S)
+                    batch = self._batches.get(timeout=POLL_S)
                 except queue.Empty:
                     batch = Batch()
-                    if not self._taken:
+                    if not self._is_taken():
+                        self._look_for_commands()
                         continue
                 if batch is None:
                     return

@@ -108,7 +108,7 @@ class _Erasure:
             with base.transaction():
                 number = self._number or add_command(base.db, KIND, request(self._subject))
                 base.outbox.add([event], envelopes)
-                base.states.write(_without(states, found, at_ns))
+                base.states.write((_without(states, found, at_ns),))
                 base.outbox.share(dict.fromkeys(event.from_ids, b""))
                 base.record(erased(Command(number, KIND, self._subject, at_ns), event))
             base.truncate()

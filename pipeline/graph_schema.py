@@ -15,7 +15,7 @@ from pipeline.schema import DIALECT
 from pipeline.stage import Source, Stage
 from pipeline.store import Keeping
 
-GIVEN = ("camera_id", "site", "vectors_s", "crops_s", "events_s")  # by the runtime
+GIVEN = ("camera_id", "site", "vectors_s", "crops_s", "events_s", "is_live")  # by the runtime
 FROM = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 ENGINE = {"$ref": "#/$defs/engine"}
 

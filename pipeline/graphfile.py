@@ -88,8 +88,9 @@ class GraphFile:
         """The graph, checked; other cameras and stages may take the place of those in the file."""
         sources = self.cameras if cameras is None else cameras
         nodes = [self._source(id, entry) for id, entry in sources.items()]
+        given = {**self._given, "is_live": any(node.is_live for node in nodes)}
         nodes += [
-            self._stage(id, entry, tuple(f"{CAMERAS}.{id}" for id in sources))
+            self._stage(id, entry, tuple(f"{CAMERAS}.{id}" for id in sources), given)
             for id, entry in (self.stages if stages is None else stages).items()
         ]
         return Graph(nodes)
@@ -121,7 +122,9 @@ class GraphFile:
         source = build(f"stages/{name}", settings, where, Source, {"camera_id": id, "site": self.site})
         return Node(where, source, admission=admission)
 
-    def _stage(self, id: str, entry: Mapping[str, Any], cameras: tuple[str, ...]) -> Node:
+    def _stage(
+        self, id: str, entry: Mapping[str, Any], cameras: tuple[str, ...], given: Mapping[str, Any]
+    ) -> Node:
         where = f"graph.{id}"
         settings = dict(entry)
         name = _take(settings, "stage", where)
@@ -132,7 +135,7 @@ class GraphFile:
             for id in (cameras if one == CAMERAS else (one,))
         )
         shards = checked(settings.pop("shards", 1), int, f"{where}.shards")
-        stage = build(f"stages/{name}", settings, where, Stage, self._given)
+        stage = build(f"stages/{name}", settings, where, Stage, given)
         return Node(id, stage, reads, shards)
 
 

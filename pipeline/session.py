@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import Any
 
 from pipeline._signals import signals
-from pipeline._store_writer import Origin
+from pipeline._store_facts import Origin
 from pipeline.choices import EXECUTORS, FILM, Choices, cameras_of, graph_of
 from pipeline.cuts import Cut
 from pipeline.events import Envelopes, Provenance, rfc3339
@@ -41,7 +41,8 @@ RECORD_OTHERWISE = "'record' needs every camera of the graph; 'simulate' records
 NOBODY_S = {LOST_OUTSIDE, "untied_clock"}  # losses that are as they must be
 TROUBLES = ("source_down", "source_stalled", "source_frozen", "clock_changed", "floor_lost", "floor_moved")
 ENDED = "this run was at its end already; what still waited to be published has been"
-CUT_EVERY_S = {True: 0.1, False: 1.0}  # of live cameras events are out soon; what is replayed has no hurry
+# between two cuts: what is watched is out soon, what is replayed has no hurry
+LEAST_S, LIVE_S, REPLAYED_S = 0.01, 0.05, 1.0
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Session:
         self.store = Store(self.folder, self.file.keeping)
         self.run = Run(self._take, speed=self.choices.speed, seconds=self.choices.seconds, opened=self._open)
         if not self.choices.record:
-            every_s = self.file.keeping.every_s or CUT_EVERY_S[self.is_live]
+            every_s = self.file.keeping.every_s or self._cut_every_s
             self.run = replace(
                 self.run,
                 take=self._cut,
@@ -106,6 +107,13 @@ class Session:
         several = min(len(os.sched_getaffinity(0)), len(self.graph.sources)) > 1
         suited = several and not processes.unfit(self.graph, self.choices.speed)
         return self.choices.executor or ("processes" if suited else "threads")
+
+    @property
+    def _cut_every_s(self) -> float:
+        """In capture time, which a paced replay lets pass at a multiple of real time."""
+        if self.is_live or not self.choices.speed:
+            return LIVE_S if self.is_live else REPLAYED_S
+        return min(max(LIVE_S * self.choices.speed, LEAST_S), REPLAYED_S)
 
     def conduct(self, say: Callable[[str], None]) -> int:
         """Run to the end, publish what comes of it, say what went wrong, and give the exit status."""
@@ -230,7 +238,7 @@ class Session:
     def _cut(self, barrier: Barrier) -> None:
         """Everything before the barrier has come out; behind the last one a run that was not done can go on."""
         if barrier.place != END:
-            self.store.take(Cut(barrier.at_ns, barrier.states))
+            self.store.take(Cut(barrier.at_ns, barrier.states), may_wait=self.file.keeping.every_s is None)
         elif self.is_live or self.run.is_finishing:
             sources_ns = {node.camera_id: self._kept.cut.of(node.camera_id) for node in self.graph.sources}
             sources_ns |= {camera_id: last_ns + 1 for camera_id, last_ns in self.run.last_ns.items()}

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline._store_changes import States
+from pipeline._store_facts import At, Maker, Origin
 from pipeline._store_file import (
     FAULTS,
     NAME,
@@ -29,7 +31,7 @@ from pipeline._store_file import (
 from pipeline._store_gallery import GALLERY, Gallery
 from pipeline._store_outbox import Taken
 from pipeline._store_states import Sealing
-from pipeline._store_writer import At, Base, Batch, Maker, Origin, Writer
+from pipeline._store_writer import Base, Batch, Writer
 from pipeline.commands import Commands
 from pipeline.cuts import BEGINNING, Cut
 from pipeline.events import Envelopes, Published, Sequences
@@ -53,6 +55,7 @@ FILES = (
 )  # of one run: set aside together
 LOGS = EVENTS, SYSTEM, POSITIONS
 ENDS_S, FAILS_S = 10.0, 2.0  # how long publishers may take for what is left, at the end and after a failure
+HELD_NS = 1_000_000_000  # in capture time: so long a cut may wait of which nothing is to be published
 LIVE = "live"  # the source of what is no recording
 BEGUN = ""  # among whom replicas were told of: that they have been told at all
 log = logging.getLogger(__name__)
@@ -60,7 +63,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How often a cut is written, in capture time (by default every 0.1 s of live cameras, 1 s of recordings), and
+    """How often a cut is written, in capture time (by default every 0.05 s of live cameras, 1 s of recordings), and
     how many events may wait for a publisher that is away.
     """
 
@@ -100,6 +103,8 @@ class Store:
         self._events: list[Published] = []
         self._drains: list[Drain] = []
         self._positions: PositionLines | None = None
+        self._held: list[States] = []  # of cuts that go with the next one
+        self._written_ns = 0
 
     def restored(self, origin: Origin) -> Restored:
         """What the last cut holds, or that there is none; makes nothing. Raises StoreError where this is another run's
@@ -168,13 +173,19 @@ class Store:
         if self._writer:
             self._writer.put(Batch(events))
 
-    def take(self, cut: Cut, has_ended: bool = False) -> None:
-        """Write a cut, whose states are those that have changed. Raises what the store or a publisher failed with."""
+    def take(self, cut: Cut, has_ended: bool = False, may_wait: bool = False) -> None:
+        """Write a cut, whose states are those that have changed. One that may wait goes with the next, if nothing is
+        to be published of it. Raises what the store or a publisher failed with.
+        """
         self.check()
         events, self._events = self._events, []
         if self._writer:
             outcomes = self.commands.done(cut.at_ns, events)
-            self._writer.put(Batch(events, cut.states, (self._at(cut, has_ended),), outcomes))
+            self._held.append(cut.states)
+            is_late = cut.at_ns - self._written_ns >= HELD_NS
+            if events or outcomes or is_late or not may_wait:
+                states, self._held, self._written_ns = self._held, [], cut.at_ns
+                self._writer.put(Batch(events, states, (self._at(cut, has_ended),), outcomes))
 
     def end(self) -> None:
         """Write what is left and let it be published, as far as the publishers are there."""

@@ -33,6 +33,7 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
     memory: ClassVar[Memory] = Memory.CAMERA
     max_tilt_deg: float = 50.0
     again_s: float = 5.0  # how often it makes sure that the floor is where it was
+    is_live: bool = False  # no later run sees these frames again; given by the runtime
     _pictures: Keyed[Samples] = field(default_factory=Keyed, init=False)  # by time
     _looked_ns: int = field(default=-(10**18), init=False)
     _written_ns: int = field(default=-(10**18), init=False)  # all that was known then is in a snapshot
@@ -61,6 +62,8 @@ class Floor(Stage[Frame, Frame | SystemEvent]):
     def snapshot(self) -> dict[str, Any]:
         if self._looked_ns == self._written_ns:
             return {}
+        if self.is_live and self._fitted_ns <= self._written_ns:
+            return {}  # nobody counts on the last looks: a map that is some seconds old will do
         self._written_ns, plane = self._looked_ns, self._plane
         return {
             "pictures": self._pictures.changes(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -29,11 +29,7 @@ Given = Tracklet | TrackletEvent | Positions
 LOOKED = "looked"
 MIN_SIGHTINGS = 3
 MIN_SHARE = 0.5  # of the frames since the first
-MET_M, PARTED_M, MET_S = (
-    0.6,
-    0.8,
-    5.0,
-)  # a track can go over to somebody who was so near, so short a while ago
+MET_M, PARTED_M, MET_S = 0.6, 0.8, 5.0  # a track can go over to whom it was so near, so short a while ago
 KNOWN_S = 1.5  # a height is known after so long; from a meeting on it stays what it was
 OTHER_S = 0.7  # a height that is another for so long is somebody else's
 
@@ -54,16 +50,13 @@ class Collect(Stage[Tracks, Given]):
     other_height_m: float = 0.07  # who is so much taller or smaller, having met somebody, is somebody else
     color: bool = True  # false: depth alone, colour is never looked at
     crops_s: float = math.inf  # for how long a picture may be kept; given by the runtime
+    is_live: bool = False  # no later run sees these frames again; given by the runtime
     _open: Keyed[Tracklet] = field(default_factory=Keyed, init=False)  # by track
     _crop: Keyed[Crop] = field(default_factory=Keyed, init=False)  # by tracklet, the one to be given next
     _given: Keyed[tuple[int, int, int]] = field(default_factory=Keyed, init=False)  # see _Given
-    _seen: Keyed[tuple[int, int]] = field(
-        default_factory=Keyed, init=False
-    )  # frames, and the first one's index
+    _seen: Keyed[tuple[int, int]] = field(default_factory=Keyed, init=False)  # frames, the first's index
     _heights: Keyed[tuple[float, int]] = field(default_factory=Keyed, init=False)  # and since when
-    _met: Keyed[tuple[int, int]] = field(
-        default_factory=Keyed, init=False
-    )  # somebody, when; and since when the height has been another
+    _met: Keyed[tuple[int, int]] = field(default_factory=Keyed, init=False)  # see _is_another
     _times_ns: Keyed[int] = field(default_factory=Keyed, init=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +94,14 @@ class Collect(Stage[Tracks, Given]):
     def finish(self) -> Iterator[Given]:
         for id, tracklet in list(self._open.items()):
             yield from self._closed(int(id), tracklet)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Without the pictures where nobody could go on with them: who was in view is somebody new by then."""
+        kept = dict(super().snapshot())
+        if self.is_live and "_crop" in kept:
+            crops = kept["_crop"]
+            kept["_crop"] = replace(crops, put={}, deleted=(*crops.deleted, *crops.put))
+        return kept
 
     def _begun(self, tracks: Tracks, row: int) -> Tracklet:
         frame, lens = tracks.frame, tracks.frame.view.intrinsics
@@ -178,7 +179,9 @@ class Collect(Stage[Tracks, Given]):
         yield _event("opened", tracklet)
 
     def _is_another(self, id: int, tracks: Tracks, row: int, nearest_m: float) -> bool:
-        """Whether the track has gone over to somebody of another height, whom the one it followed had met."""
+        """Whether the track has gone over to somebody of another height, whom the one it followed had met: `_met` holds
+        when it was near somebody, and since when the height has been another.
+        """
         now_ns, height_m = tracks.frame.captured_ns, float(tracks.heights_m[row])
         if np.isnan(height_m):
             return False

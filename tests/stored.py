@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from builders import PROVENANCE, crop, tracklet
 
-from pipeline._store_writer import Origin
+from pipeline._store_facts import Origin
 from pipeline.cuts import Cut
 from pipeline.events import Envelopes
 from pipeline.keyed import Changes

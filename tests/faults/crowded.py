@@ -19,7 +19,7 @@ ROOT = FAULTS.parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import stages  # noqa: E402
-from pipeline import _store_outbox, _store_writer  # noqa: E402
+from pipeline import _store_facts, _store_outbox, _store_writer  # noqa: E402
 from pipeline.choices import Choices  # noqa: E402
 from pipeline.graphfile import GraphFile  # noqa: E402
 from pipeline.publish import _drain  # noqa: E402
@@ -157,7 +157,7 @@ def _writes_no_positions():
     def without(self, batch):
         is_cut = (
             batch.facts
-            and not isinstance(batch.facts[0], _store_writer.Origin)
+            and not isinstance(batch.facts[0], _store_facts.Origin)
             and not batch.facts[0].has_ended
         )
         commit(self, _store_writer.Batch(batch.events, batch.states) if is_cut else batch)
@@ -170,7 +170,7 @@ def _writes_states_and_positions_apart():
 
     def twice(self, batch):
         commit(self, _store_writer.Batch((), batch.states))
-        commit(self, _store_writer.Batch(batch.events, {}, batch.facts))
+        commit(self, _store_writer.Batch(batch.events, (), batch.facts))
 
     _store_writer.Writer.commit = twice
 

@@ -16,7 +16,7 @@ from stored import ORIGIN, VECTOR, Shelf, cut, gallery, held, somebody, stored
 
 from pipeline import _store_file
 from pipeline._store_commands import Asked, add_command, add_entry, audit, commands, take_command
-from pipeline._store_writer import Origin
+from pipeline._store_facts import Origin
 from pipeline.cuts import Cuts
 from pipeline.keyed import Changes
 from pipeline.order import Barrier
@@ -58,6 +58,28 @@ def test_goes_on_from_the_last_cut(tmp_path):
     kept = restored(tmp_path)
     assert (kept.is_new, kept.has_ended, kept.cut.at_ns) == (False, False, 9)
     assert state(tmp_path) == {"plain": (1, "two"), "keyed": Changes({"a": 3})}
+
+
+def test_a_cut_that_may_wait_is_written_with_the_next_event_or_after_a_second(tmp_path):
+    steps = [
+        (1000, None, Changes({"a": 1, "b": 1})),
+        (1100, None, Changes({"a": 2, "c": 1})),
+        (1200, None, Changes({"d": 1}, ("c", "b"))),
+        (1300, TRACKLET_EVENT, Changes({"a": 3})),
+        (1400, None, Changes({"e": 1})),
+        (2400, None, Changes({})),
+    ]
+    went_on_from = []
+    for count in range(1, len(steps) + 1):
+        folder = tmp_path / str(count)
+        with stored(folder) as (store, _):
+            for ms, event, keyed in steps[:count]:
+                if event:
+                    store.emit(event)
+                store.take(cut(ms * 1_000_000, keyed=keyed), may_wait=True)
+        went_on_from.append(restored(folder).cut.at_ns // 1_000_000)
+    assert went_on_from == [1000, 1000, 1000, 1300, 1300, 2400]
+    assert [*state(folder)["keyed"].put.items()] == [("d", 1), ("a", 3), ("e", 1)]
 
 
 ACTIONS = st.lists(

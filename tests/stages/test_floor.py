@@ -91,3 +91,17 @@ def test_carries_on_from_a_snapshot():
     assert said == []
     assert one.view.calibration_id == two.view.calibration_id
     assert np.array_equal(one.view.standing.heights_m, two.view.standing.heights_m)
+
+
+def test_of_live_cameras_the_map_is_written_when_the_floor_was_looked_for_again():
+    stage, live = Floor(), Floor(is_live=True)
+    for one in (stage, live):
+        feed(one, *[LEVEL] * 8)
+        assert one.snapshot()
+        feed(one, *[LEVEL] * 4, start=8)
+    assert (bool(stage.snapshot()), live.snapshot()) == (True, {})
+    feed(live, *[LEVEL] * 20, start=12)
+    other = Floor(is_live=True)
+    other.restore(live.snapshot())
+    (one,), _ = feed(other, LEVEL, start=32)
+    assert one.view.world_from_camera is not None and one.view.standing is not None

@@ -159,6 +159,19 @@ def test_carries_on_from_a_snapshot():
     assert [t.seen_ns for t in of(Tracklet, [*early, *late])] == [t.seen_ns for t in of(Tracklet, whole)]
 
 
+def test_no_picture_is_written_of_live_cameras_and_one_that_was_is_taken_out():
+    stage, live = Collect(), Collect(is_live=True)
+    given(stage, *[[MIDDLE]] * 9)  # between the first crop that it gives and the second
+    kept = stage.snapshot()
+    assert kept["_crop"].put
+    live.restore(kept)
+    (id,) = kept["_crop"].put
+    given(live, *[[MIDDLE]] * 12, start=9)
+    later = live.snapshot()
+    assert (later["_crop"].put, later["_crop"].deleted) == ({}, (id,))
+    assert later["_open"].put
+
+
 def passing(heights_m, near_m, fps=10.0):
     """What is given of a person whose height is this, a number each half second, and of another so near to them."""
     stage, out = Collect(), []
