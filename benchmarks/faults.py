@@ -1,7 +1,7 @@
 """The long form of tests/faults/test_kafka.py: runs of thousands of events on a real broker, and what may go wrong
 meanwhile, each judged by kcat against a run that nobody disturbed:
 
-python benchmarks/faults.py [--frames N] [--kills N] [--away SECONDS]
+python benchmarks/faults.py [--frames N] [--kills N] [--sends N] [--away SECONDS]
 
 Needs Java, kcat, root for a disk that is full, and `make .kafka/.done`.
 """
@@ -35,6 +35,7 @@ CLIENTS = ("kafka-python", "confluent")
 LISTENERS = {"listener.security.protocol.map": "PLAIN:PLAINTEXT,CUT:PLAINTEXT,CONTROLLER:PLAINTEXT"}
 FULL = "size=2500k"
 LIMIT_S = 600.0
+SENDS, SENDING = "sendto,sendmsg", 100  # the system calls, and the frames of a run that is killed at one
 
 
 @dataclass
@@ -68,9 +69,9 @@ class Lab:
     frames: int
     away_s: float
 
-    def crowd(self, name: str, client: str, folder: Path | None = None) -> Crowd:
+    def crowd(self, name: str, client: str, folder: Path | None = None, frames: int = 0) -> Crowd:
         """Not started yet; its topics are its own."""
-        return Crowd(folder or self.folder / name, self.broker.at("CUT"), name, self.frames, client)
+        return Crowd(folder or self.folder / name, self.broker.at("CUT"), name, frames or self.frames, client)
 
     def killed(self, client: str, runs: int) -> Outcome:
         """Each once, at a random moment; and started again."""
@@ -85,6 +86,25 @@ class Lab:
                 before, began = arriving.count(), time.monotonic()
                 with under_way(crowd, arriving, before + 1):
                     outcome.restarts_s.append(time.monotonic() - began)
+            crowd.finish()
+            outcome.add(crowd, self.broker.servers, whole)
+        return outcome
+
+    def killed_as_it_sends(self, client: str, windows: int) -> Outcome:
+        """Each at another send, those in the middle of a run; and started again."""
+        outcome, first = Outcome(), self.crowd(f"sends-{client}", client, frames=SENDING)
+        log = first.folder / "sends"
+        traced = ["strace", "-f", "-qq", "-o", log, "-e", f"trace={SENDS}"]
+        run = first.start(before=traced)
+        run.communicate(timeout=LIMIT_S)
+        middle = log.read_text().count("send") // 2
+        for number in range(middle - windows // 2, middle + windows // 2):
+            crowd = self.crowd(f"send-{client}-{number}", client, frames=SENDING)
+            whole = crowd.whole()
+            inject = ["-e", f"inject={SENDS}:signal=SIGKILL:when={number}"]
+            run = crowd.start(before=[*traced[:-3], crowd.folder / "sends", *traced[-2:], *inject])
+            run.communicate(timeout=LIMIT_S)
+            kill(run)
             crowd.finish()
             outcome.add(crowd, self.broker.servers, whole)
         return outcome
@@ -128,6 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--frames", type=int, default=1300)
     parser.add_argument("--kills", type=int, default=100, help="of each client")
+    parser.add_argument("--sends", type=int, default=40, help="at which each client is killed")
     parser.add_argument("--away", type=float, default=60.0, help="seconds that a broker is away")
     given = parser.parse_args()
     made = Table("what happens", "client", "runs", "events", "repeats", "wrong", "restart p95, s")
@@ -139,7 +160,7 @@ def main() -> None:
         try:
             with closing(Proxy(front, cut)) as proxy:
                 lab = Lab(Path(folder), broker, proxy, given.frames, given.away)
-                for name, client, outcome in outcomes(lab, given.kills):
+                for name, client, outcome in outcomes(lab, given.kills, given.sends):
                     p95 = f"{np.percentile(outcome.restarts_s, 95):.1f}" if outcome.restarts_s else ""
                     counted = (outcome.runs, outcome.events, outcome.repeats, outcome.wrong)
                     made.add_row(name, client, *map(str, counted), p95)
@@ -149,13 +170,14 @@ def main() -> None:
     Console(width=110, highlight=False).print(made)
 
 
-def outcomes(lab: Lab, kills: int) -> Iterator[tuple[str, str, Outcome]]:
+def outcomes(lab: Lab, kills: int, sends: int) -> Iterator[tuple[str, str, Outcome]]:
     """One for each thing that may go wrong, and each client."""
     for client in CLIENTS:
         for name, hurt in {"broker killed": killed, "broker frozen": frozen, "cut off": cut}.items():
             yield name, client, lab.away(client, name.replace(" ", "-"), hurt)
         yield "disk full", client, lab.full(client)
         yield "process killed", client, lab.killed(client, kills)
+        yield "killed as it sends", client, lab.killed_as_it_sends(client, sends)
 
 
 def killed(lab: Lab) -> None:

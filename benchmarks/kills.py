@@ -1,9 +1,10 @@
 """Kills runs once each at a random moment and lets them go on, as tests/faults does with fewer:
 
-python benchmarks/kills.py [--runs N]
+python benchmarks/kills.py [--runs N] [--windows]
 
 Says whether every one of them then holds the bytes of an undisturbed run, and how soon each went on: from the start of
-its process to the first new byte in its log, or its end.
+its process to the first new byte in its log, or its end. With --windows it kills instead where strace says: at each
+write, sync, truncation and unlink of the store and of the log in two cuts in the middle of a run.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "faults")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "faults")]
 
 from crowded import conduct, kill, started  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
+from test_kills import FEW, SETS, counted, in_two_cuts, killed_at, restart, same  # noqa: E402
 
 FRAMES = 1300
 EXECUTORS = ("inline", "threads", "processes")
@@ -32,8 +34,12 @@ def main() -> None:
     """Kill, go on, compare, and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=200)
-    runs = parser.parse_args().runs
+    parser.add_argument("--windows", action="store_true")
+    given = parser.parse_args()
     with TemporaryDirectory() as folder:
+        if given.windows:
+            raise SystemExit(windows(Path(folder)))
+        runs = given.runs
         whole = Path(folder) / "whole"
         conduct(whole, FRAMES)
         expected = (whole / "events.jsonl").read_bytes()
@@ -47,6 +53,26 @@ def main() -> None:
     out.print(f"load of the machine meanwhile: {os.getloadavg()[2]:.1f} (15 minutes)")
     if seen["same"] != runs:
         raise SystemExit(1)
+
+
+def windows(folder: Path) -> int:
+    """Killed at each call; gives 1 where any run holds something else afterwards."""
+    conduct(folder / "whole", FEW)
+    table, wrong = Table("calls of", "windows", "killed there", "same bytes", title="Killed at each call"), 0
+    for of in SETS:
+        (folder / of).mkdir()
+        found = counted(folder / of / "run", of)
+        numbers, there, right = in_two_cuts({of: found}, of, 1), 0, 0
+        for number in numbers:
+            out = folder / of / str(number) / "run"
+            out.parent.mkdir()
+            there += killed_at(out, of, number + 1)
+            restart(out, FEW)
+            right += same(out, folder / "whole")
+        table.add_row(of, str(len(numbers)), str(there), str(right))
+        wrong += len(numbers) - right
+    Console(width=110, highlight=False).print(table)
+    return int(wrong > 0)
 
 
 def killed(out: Path, number: int, expected: bytes, seen: Counter[str]) -> float:

@@ -43,8 +43,8 @@ class Crowd:
         assert conduct(out, self.graph, to=("log",)) == 0
         return judged(out)
 
-    def start(self, mutant=""):
-        line = command(self.out, self.graph, "threads", mutant)
+    def start(self, mutant="", before=()):
+        line = [*map(str, before), *command(self.out, self.graph, "threads", mutant)]
         return subprocess.Popen(
             line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
         )

@@ -106,15 +106,16 @@ def strace(out, of, more=()):
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory):
     """How many system calls of each kind a whole short run makes, and its store's before each of its commits."""
-    counts = {}
-    for of in SETS:
-        out = tmp_path_factory.mktemp("windows") / "run"
-        run = started(out, FEW, before=strace(out, of))
-        run.communicate(timeout=LIMIT_S)
-        assert run.returncode == 0
-        calls = re.findall(r"^\d+ +(\w+)\(", (out.parent / f"calls {of}").read_text(), re.M)
-        counts[of] = len(calls), [n for n, call in enumerate(calls) if call == "fdatasync"]
-    return counts
+    return {of: counted(tmp_path_factory.mktemp("windows") / "run", of) for of in SETS}
+
+
+def counted(out, of):
+    """How many such calls a run in this folder makes, and which of them are syncs."""
+    run = started(out, FEW, before=strace(out, of))
+    run.communicate(timeout=LIMIT_S)
+    assert run.returncode == 0
+    calls = re.findall(r"^\d+ +(\w+)\(", (out.parent / f"calls {of}").read_text(), re.M)
+    return len(calls), [n for n, call in enumerate(calls) if call == "fdatasync"]
 
 
 def killed_at(out, of, number, mutant=""):
