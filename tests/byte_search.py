@@ -12,7 +12,14 @@ def places(needles, *folders):
     needles = list(needles)
     assert needles and all(len(needle) >= 16 for needle in needles)
     files = [path for folder in (*folders, SHARED) for path in sorted(folder.rglob("*")) if path.is_file()]
-    return [str(path) for path in files if any(needle in path.read_bytes() for needle in needles)]
+    return [str(path) for path in files if any(needle in _bytes(path) for needle in needles)]
+
+
+def _bytes(path):
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:  # another program's, of whose files in shared memory this knows nothing
+        return b""
 
 
 def copies(pid, needles):
