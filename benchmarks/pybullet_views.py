@@ -78,6 +78,10 @@ class World:
         for client in (self._client, self._alone):
             pybullet.disconnect(client)
 
+    def heads(self, person: int) -> list[int]:
+        """The links of somebody's head."""
+        return self._bodies[person - 1].head_links
+
     def draw(self, camera: Camera, light: Light) -> Drawn:
         """The world as it stands."""
         pybullet.changeVisualShape(self._floor, -1, rgbaColor=light.floor, physicsClientId=self._client)

@@ -1,7 +1,8 @@
 """What training costs: two steps of every recipe at full size, ours beside a plain loop, and the network as ONNX.
 
-    python benchmarks/reid.py [steps [RECIPE] | loop | onnx] [--batch N]
+    python benchmarks/reid.py [steps [RECIPE] | loop | onnx | epoch] [--batch N]
 
+`epoch` is not part of all: a whole one of stage 2 at full size, batches of 64, on SynthPed, which draws as it goes.
 Weights are random and people painted: it says how long and how much memory, not how well. On the GPU if there is one.
 """
 
@@ -25,11 +26,12 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from painted_people import painted_people  # noqa: E402
 
+from engines.reid.data.synthped import SynthPed  # noqa: E402
 from engines.reid.export import export  # noqa: E402
 from engines.reid.fit import Place, Training  # noqa: E402
 from engines.reid.method import Phase  # noqa: E402
 from engines.reid.recipe import method_of, read_recipe  # noqa: E402
-from engines.reid.task import Task  # noqa: E402
+from engines.reid.task import Picture, Task  # noqa: E402
 
 RECIPES = ROOT / "configs/reid"
 SMALLEST = "clip_reid_market1501"
@@ -40,7 +42,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 def main() -> None:
     """The tables, or one of them, as Markdown."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("part", nargs="?", choices=["steps", "loop", "onnx"])
+    asked.add_argument("part", nargs="?", choices=["steps", "loop", "onnx", "epoch"])
     asked.add_argument("recipe", nargs="?", default="")
     asked.add_argument("--batch", type=int, default=8)
     given = asked.parse_args()
@@ -53,6 +55,8 @@ def main() -> None:
         loop(given.batch)
     if given.part in (None, "onnx"):
         onnx(given.batch)
+    if given.part == "epoch":
+        epoch()
 
 
 def steps(recipes: list[str], batch: int) -> None:
@@ -127,6 +131,23 @@ def loop(batch: int) -> None:
         ours, other = (median(taken[who]) / len(batches) for who in runs)
         print(f"| {name} | {ours:.2f} | {other:.2f} | {ratio(taken['ours'], taken['plain']):.3f} |")
     print()
+
+
+def epoch() -> None:
+    """As the recipe has it, but on people who do not exist."""
+    asked = read_recipe(RECIPES / f"{SMALLEST}.yaml")
+    method = method_of(asked.method, asked.settings, SMALLEST)
+    data = SynthPed(Path(), size=method.size)
+    samples = [Picture(one.path, one.person, one.camera) for one in data.train()]
+    task = Task(samples, device=DEVICE, is_mixed=DEVICE == "cuda", workers=8, open=data.picture)
+    network = method.network(task.people_count, task.camera_count).to(DEVICE)
+    phase, place = method.phases(network, task)["images"](), Place("images")
+    began = time.perf_counter()
+    Training(Path(), network, task, {}).train_epoch(phase, place)
+    took_s = time.perf_counter() - began
+    print(f"### An epoch of stage 2, ViT-B/16, {len(samples)} pictures, batches of 64\n")
+    print("| steps | s | pictures a second | peak GB |\n|---|---|---|---|")
+    print(f"| {place.step} | {took_s:.1f} | {64 * place.step / took_s:.0f} | {peak_gb():.1f} |")
 
 
 def plain(phase: Phase, ready: list[Any]) -> None:

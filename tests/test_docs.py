@@ -18,6 +18,7 @@ from calibration.site import SiteCamera
 from engines.embedder import Embedder
 from engines.overhead_depth import OverheadDepth
 from engines.overhead_descriptor import OverheadDescriptor
+from engines.reid.data.synthped import SynthPed
 from engines.reid.methods.clip_reid import ClipReid
 from engines.reid.recipe import Recipe
 from engines.reid.trained import Trained
@@ -126,7 +127,7 @@ def settings_of(part):
 
 
 ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder]
-TRAINING = [Recipe, ClipReid, Trained]
+TRAINING = [Recipe, ClipReid, SynthPed, Trained]
 
 
 @pytest.mark.parametrize(

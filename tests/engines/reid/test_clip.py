@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from engines.reid.clip import TINY, VIT_B_16, Clip, ImageEncoder
+from engines.reid.lab.captions import vocabulary
 from engines.reid.positions import grid_of, resized
 from engines.reid.sides import UNSEEN, SideEmbedding
+from engines.reid.tokenizer import WordTokenizer
 
 SIZE = (64, 32)
 
@@ -69,6 +71,27 @@ def test_patches_that_overlap_are_more(size, patch, stride, grid):
         encoder = ImageEncoder(VIT_B_16, size, stride)
         tokens = encoder(torch.zeros(1, 3, *size))
     assert tokens.last.shape == (1, 1 + grid[0] * grid[1], 768)
+
+
+def test_the_twin_of_a_picture_twice_as_large_has_as_many_patches_as_the_original():
+    encoder = ImageEncoder(TINY, (128, 64))
+    tokens = encoder(torch.zeros(2, 3, 128, 64), taps=(3,))
+    assert encoder.grid == (16, 8) == grid_of((256, 128), 16, (16, 16))
+    shapes = [
+        tuple(part.shape) for part in (tokens.penultimate, tokens.last, tokens.projected, tokens.tapped[3])
+    ]
+    assert shapes == [(2, 129, 192), (2, 129, 192), (2, 129, 128), (2, 129, 192)]
+
+
+def test_the_twin_reads_captions_in_at_most_400_words(clip):
+    tokenizer = WordTokenizer(vocabulary(), TINY.context)
+    assert tokenizer.count <= TINY.vocabulary
+    texts = [
+        "someone with a red top and blue below the waist",
+        "someone with a blue top and red below the waist",
+    ]
+    said = clip.text(tokenizer(texts))
+    assert said.shape == (2, 128) and (said[0] - said[1]).abs().max() > 1e-3
 
 
 def test_a_picture_below_one_patch_is_refused():
