@@ -41,7 +41,7 @@ from engines.reid.tokenizer import ClipTokenizer, WordTokenizer
 ARCHITECTURES = {"ViT-B/16": VIT_B_16, "tiny": TINY}
 Pictures = tuple[Tensor, Tensor, Tensor]  # with their people and cameras
 ONE_OR_MORE = ("size", "stride", "prompt_epochs", "prompt_batch", "epochs", "pictures_each")
-LEAST = {**dict.fromkeys(ONE_OR_MORE, 1), "people_a_batch": 2}
+LEAST = {**dict.fromkeys(ONE_OR_MORE, 1), "people_a_batch": 2, "pad": 0}
 
 
 class Network(nn.Module):
@@ -84,6 +84,7 @@ class ClipReid(PictureMethod):
     milestones: tuple[int, ...] = (30, 50)
     people_a_batch: int = 16
     pictures_each: int = 4
+    pad: int = 10  # px around a picture, before a random crop
     lr: float = 5e-6
     bias_lr_factor: float = 2.0
     weight_decay: float = 1e-4
@@ -167,7 +168,7 @@ class ClipReid(PictureMethod):
             bank = torch.cat([network.texts(some) for some in everyone.split(self.prompt_batch)]).float()
         trained = nn.ModuleList([network.clip.visual, network.neck, network.projected_neck])
         _only(network, trained.parameters())
-        augment, smoothing = Augment(self.look), self.label_smoothing
+        augment, smoothing = Augment(self.look, pad=self.pad), self.label_smoothing
 
         def read(batch: Batch, generator: Generator) -> Pictures:
             return task.pictures(batch, augment, generator), task.people[batch], task.cameras[batch]
