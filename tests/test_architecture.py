@@ -48,6 +48,7 @@ HEAVY = {
 API = "clients/python/sightline_client/__init__.py"  # the names that its users import
 MAX_LINES, MAX_FUNCTION_LINES = 300, 40
 LONGER = {  # file or file:function, and why
+    "engines/_overhead_maps.py:_fill": "two passes over the points of a person, compiled: its parts share every array",
     "engines/_overhead_holes.py:points_in_holes": "one flood fill, compiled: its parts share every array",
     "pipeline/messages.py": "all that travels, in one place",
     "stages/tracklet.py:_begun": "one message with a field a line",

@@ -1,0 +1,159 @@
+"""People seen from above as maps of metres: what a camera's height and tilt are no longer shows in them.
+
+Three maps of a person from three sides, over cells that move and turn with them: across and along, from above; across
+and up; along and up. Up is a share of the person's height, across the line of their shoulders.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines._overhead_plan import kernel
+
+Array = NDArray[np.float32]
+
+SIDE = 32  # cells of a map, each way
+CELL_M = 0.0375
+REACH_M = 0.60  # nothing further from the head's middle is taken for the person
+LOW, HIGH = 0.10, 1.08  # shares of the height
+CHANNELS = 5  # of a map: how much is seen, the third coordinate, and the colour
+MAPS = 3
+NUMBERS = 16  # that are said of the whole
+LAYERS = MAPS * CHANNELS + 1  # the last one holds the numbers, in its first cells
+ENOUGH = 60  # measured pixels, below which nothing is known of a person
+TOP_M = 0.08  # what is so little below the highest of a cell is seen from above
+DARK = 8.0  # added to what a sensor counts before its logarithm is taken
+
+
+def maps_of(color: NDArray[np.uint8] | None, points: Array, height_m: float, turned: float = 0.0) -> Array:
+    """The maps (LAYERS, SIDE, SIDE) of a crop: RGB (h, w, 3) or None, and points (h, w, 3) in metres from the head's
+    place on the floor. All 0 where too little is measured. `turned` turns it, in radians.
+    """
+    layers = np.zeros((LAYERS, SIDE, SIDE), np.float32)
+    seen = np.zeros((1, 1, 3), np.uint8) if color is None else color
+    if height_m > 0.3:  # NaN is not
+        _fill(seen, color is not None, points, float(height_m), float(turned), layers)
+    return layers
+
+
+@kernel
+def _fill(color: Any, has_color: bool, points: Array, height_m: float, turned: float, layers: Array) -> None:
+    h, w = points.shape[0], points.shape[1]
+    near = np.empty((h * w, 3), np.float32)
+    places = np.empty(h * w, np.int32)
+    count, band = 0, 0
+    sx, sy, sxx, sxy, syy, hx, hy, heads = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0
+    hxx, hxy, hyy = 0.0, 0.0, 0.0
+    low, high = LOW * height_m, HIGH * height_m
+    for i in range(h):
+        for j in range(w):
+            z = points[i, j, 2]
+            if not (z > low and z < high):
+                continue
+            x, y = points[i, j, 0], points[i, j, 1]
+            away = x * x + y * y
+            if away > REACH_M * REACH_M:
+                continue
+            near[count, 0], near[count, 1], near[count, 2] = x, y, z / height_m
+            places[count] = i * w + j
+            count += 1
+            share = z / height_m
+            if share > 0.66 and share < 0.88 and away < 0.1225:
+                sx += x
+                sy += y
+                sxx += x * x
+                sxy += x * y
+                syy += y * y
+                band += 1
+            elif share > 0.92 and away < 0.04:
+                hx += x
+                hy += y
+                hxx += x * x
+                hxy += x * y
+                hyy += y * y
+                heads += 1
+    if count < ENOUGH:
+        return
+    angle, wide, deep = 0.0, 0.0, 0.0
+    if band > 20:
+        sx, sy = sx / band, sy / band
+        a, b, c = sxx / band - sx * sx, sxy / band - sx * sy, syy / band - sy * sy
+        angle = 0.5 * np.arctan2(2.0 * b, a - c)
+        spread = np.sqrt(max(0.25 * (a - c) * (a - c) + b * b, 0.0))
+        wide, deep = np.sqrt(max(0.5 * (a + c) + spread, 0.0)), np.sqrt(max(0.5 * (a + c) - spread, 0.0))
+    angle += turned
+    cos, sin = np.cos(angle), np.sin(angle)
+    half = 0.5 * SIDE
+    top = np.zeros((SIDE, SIDE), np.float32)
+    cells = np.empty((count, 3), np.int32)
+    for p in range(count):
+        x, y, share = near[p, 0], near[p, 1], near[p, 2]
+        u, v = cos * x + sin * y, cos * y - sin * x
+        near[p, 0], near[p, 1] = u, v
+        a = min(max(int(u / CELL_M + half), 0), SIDE - 1)
+        b = min(max(int(v / CELL_M + half), 0), SIDE - 1)
+        cells[p, 0], cells[p, 1] = a, b
+        cells[p, 2] = min(int((share - LOW) / (HIGH - LOW) * SIDE), SIDE - 1)
+        if share > top[b, a]:
+            top[b, a] = share
+    red, green, blue = 0.0, 0.0, 0.0
+    over = TOP_M / height_m
+    r, g, lum = 0.0, 0.0, 0.0
+    for p in range(count):
+        u, v, share = near[p, 0], near[p, 1], near[p, 2]
+        a, b, c = cells[p, 0], cells[p, 1], cells[p, 2]
+        if has_color:
+            i, j = places[p] // w, places[p] % w
+            r = np.log(np.float32(color[i, j, 0]) + np.float32(DARK))
+            g = np.log(np.float32(color[i, j, 1]) + np.float32(DARK))
+            lum = np.log(np.float32(color[i, j, 2]) + np.float32(DARK))
+            red, green, blue = red + r, green + g, blue + lum
+        for m in range(3):
+            if m == 0:
+                if share < top[b, a] - over:
+                    continue
+                row, column, value = b, a, share
+            elif m == 1:
+                row, column, value = c, a, v
+            else:
+                row, column, value = c, b, u
+            first = CHANNELS * m
+            layers[first, row, column] += 1.0
+            layers[first + 1, row, column] += value
+            if has_color:
+                layers[first + 2, row, column] += r
+                layers[first + 3, row, column] += g
+                layers[first + 4, row, column] += lum
+    red, green, blue = red / count, green / count, blue / count
+    for m in range(3):
+        first = CHANNELS * m
+        for row in range(SIDE):
+            for column in range(SIDE):
+                n = layers[first, row, column]
+                if n > 0.0:
+                    layers[first, row, column] = 0.5 + 0.1 * min(np.log(n), 5.0)
+                    scale = 1.0 if m == 0 else 3.0
+                    layers[first + 1, row, column] *= scale / n
+                    if has_color:
+                        layers[first + 2, row, column] = layers[first + 2, row, column] / n - red
+                        layers[first + 3, row, column] = layers[first + 3, row, column] / n - green
+                        layers[first + 4, row, column] = layers[first + 4, row, column] / n - blue
+    said = layers[MAPS * CHANNELS]
+    said[0, 0] = (height_m - 1.65) * 5.0
+    said[0, 1] = 1.0 if has_color else 0.0
+    if has_color:
+        said[0, 2], said[0, 3], said[0, 4] = red - 4.5, green - 4.5, blue - 4.5
+    said[0, 5] = wide * 8.0
+    said[0, 6] = deep * 8.0
+    said[0, 7] = np.log(count) / 3.0 - 2.5
+    if heads > 20:
+        hx, hy = hx / heads, hy / heads
+        a, b, c = hxx / heads - hx * hx, hxy / heads - hx * hy, hyy / heads - hy * hy
+        said[0, 8] = np.sqrt(np.sqrt(max(a * c - b * b, 0.0))) * 15.0
+        u, v = cos * (sx - hx) + sin * (sy - hy), cos * (sy - hy) - sin * (sx - hx)
+        said[0, 9] = np.sqrt(u * u + v * v) * 5.0
+    said[0, 10] = band / count
+    said[0, 11] = 1.0
