@@ -43,8 +43,8 @@ def train(  # noqa: PLR0913
     from engines.reid.recipe import read_recipe, settings_of
 
     asked = read_recipe(recipe)
-    method = _method(asked, recipe, weights)
-    task = _task(asked, recipe, data, _device(device))
+    method = _method(asked, recipe, weights, onnx)
+    task = _task(asked, recipe, data, method, _device(device))
     task.seed_all()
     try:
         network = method.network(task.people_count, task.camera_count)
@@ -59,22 +59,23 @@ def train(  # noqa: PLR0913
         out.print(str(export(method, network.cpu(), onnx)), soft_wrap=True)
 
 
-def _method(asked: Any, recipe: Path, weights: Path | None) -> Any:
+def _method(asked: Any, recipe: Path, weights: Path | None, onnx: Path | None) -> Any:
     from engines.reid.recipe import method_of
 
     method = method_of(asked.method, asked.settings, f"{recipe}: settings", str(weights or ""))
     if method.lacks_weights:
         raise InputError(f"--weights: is missing; {asked.method} begins with a file of CLIP's weights")
+    if onnx is not None and not hasattr(method, "look"):
+        raise InputError(f"--onnx: {asked.method} is no network for single pictures; leave it out")
     return method
 
 
-def _task(asked: Any, recipe: Path, data: Path | None, device: str) -> Any:
-    from engines.reid.task import Picture, Task
-
+def _task(asked: Any, recipe: Path, data: Path | None, method: Any, device: str) -> Any:
     data_set = opened(asked.data_set, asked.data_settings, (f"{recipe}: data_set", "--data"), data)
-    samples = [Picture(one.path, one.person, one.camera) for one in data_set.train()]
     is_mixed = asked.precision == "bf16" and device != "cpu"
-    return Task(samples, asked.seed, device, is_mixed, open=data_set.picture)
+    return method.task(
+        data_set.train(), seed=asked.seed, device=device, is_mixed=is_mixed, open=data_set.picture
+    )
 
 
 def _told(asked: Any, settings: dict[str, Any], task: Any, weights: Path | None) -> dict[str, Any]:

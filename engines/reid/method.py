@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from engines.reid.augment import Look
+from engines.reid.data._records import Record
 from engines.reid.samplers import Batch, Draw, Generator
 from engines.reid.schedules import Schedule
-from engines.reid.task import Task
+from engines.reid.task import Picture, Task
 
 Terms = dict[str, Tensor]  # of a loss, weighted, by name
 
@@ -47,6 +48,10 @@ class Method(ABC):
     @abstractmethod
     def network(self, people: int, cameras: int) -> nn.Module:
         """A new one, all of it: what is trained, what is frozen, and what is thrown away after training."""
+
+    def task(self, records: Sequence[Record], **settings: Any) -> Task:
+        """What it learns from, of the records of a data set."""
+        return Task([Picture(one.path, one.person, one.camera) for one in records], **settings)
 
     @abstractmethod
     def phases(self, network: Any, task: Task) -> Phases:

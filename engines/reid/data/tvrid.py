@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ TRACK_READS: dict[str, tuple[Reads, Reads]] = {
     "cross": ("color", "depth"),  # this way alone is submitted
 }
 DIGITS = 10  # a name of so many is not taken for a number
+T = TypeVar("T")
 MOST_RAW, UNITS = (
     1000,
     10_000,
@@ -106,7 +107,7 @@ class Tvrid(DataSet):
         return read_rankings(folder / f"rankings_{protocol}.csv", passages_of(self.folder / TEST[0]))
 
 
-def evenly(frames: Sequence[Path], count: int) -> list[Path]:
+def evenly(frames: Sequence[T], count: int) -> list[T]:
     """So many frames from the first to the last, or the middle one; some of them twice where there are fewer."""
     if count == 1:
         return [frames[len(frames) // 2]]
@@ -126,6 +127,11 @@ def _numbered(people: NDArray[np.str_]) -> list[int]:
         return [int(name) for name in told]
     names = sorted({*told} - {""})
     return [names.index(name) if name else NOBODY for name in told]
+
+
+def paired_frames(folder: Path) -> list[tuple[Path, Path]]:
+    """The frames of a passage of which there are both, colour and depth."""
+    return list(zip(_paired(folder, "color"), _paired(folder, "depth"), strict=True))
 
 
 def _paired(folder: Path, reads: Reads) -> tuple[Path, ...]:
