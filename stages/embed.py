@@ -43,8 +43,9 @@ class Embed(Stage[Tracklet, Embedding]):
             [crop for crop in one.crops if crop.picture is not None or not by_color] for one in tracklets
         ]
         vectors = self._by_color(crops) if by_color else map(self._by_depth, crops)
+        is_sure = getattr(engine, "says_how_sure", False)  # by how long its vectors are
         return [
-            [Embedding(one, _mean(those, some), one.modality, engine.model_id)]
+            [Embedding(one, _mean(those, some, is_sure), one.modality, engine.model_id)]
             for one, some, those in zip(tracklets, crops, vectors, strict=True)
         ]
 
@@ -62,14 +63,16 @@ class Embed(Stage[Tracklet, Embedding]):
         return self.embedder([crop.color for crop in crops], [_points(crop) for crop in crops], heights_m)
 
 
-def _mean(vectors: Vectors, crops: Sequence[Crop]) -> Vector:
-    """Of length 1; empty where no crop had pixels."""
-    qualities = np.array([crop.quality for crop in crops], np.float32)
-    total = (vectors * (qualities[:, None] + 1e-3)).sum(axis=0)
+def _mean(vectors: Vectors, crops: Sequence[Crop], is_sure: bool) -> Vector:
+    """Of length 1, or as long as it is sure, so that it counts for so much among a tracklet's others; empty where no
+    crop had pixels.
+    """
+    weights = np.array([crop.quality for crop in crops], np.float32) + 1e-3
+    total = (vectors * weights[:, None]).sum(axis=0)
     if not total.any():
         return np.empty(0, np.float32)
-    unit: Vector = (total / np.linalg.norm(total)).astype(np.float32)
-    return unit
+    mean: Vector = (total / (weights.sum() if is_sure else np.linalg.norm(total))).astype(np.float32)
+    return mean
 
 
 def _points(crop: Crop) -> Points | None:

@@ -20,9 +20,12 @@ from engines.overhead_depth import OverheadDepth
 from engines.overhead_descriptor import OverheadDescriptor
 from engines.reid.data.synthped import SynthPed
 from engines.reid.methods.clip_reid import ClipReid
+from engines.reid.methods.tvrid import Tvrid
+from engines.reid.methods.tvrid_baseline import TvridBaseline
 from engines.reid.recipe import Recipe
 from engines.reid.trained import Trained
 from engines.ssd import Ssd
+from engines.tvrid_embedder import TvridEmbedder
 from engines.ultralytics import Ultralytics
 from engines.yolo import Yolo
 from engines.yolox import Yolox
@@ -126,8 +129,8 @@ def settings_of(part):
     return {f.name for f in fields(part) if f.init} - set(GIVEN)
 
 
-ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder]
-TRAINING = [Recipe, ClipReid, SynthPed, Trained]
+ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder, TvridEmbedder]
+TRAINING = [Recipe, ClipReid, SynthPed, Tvrid, TvridBaseline, Trained]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,17 @@ def test_the_vector_has_length_1_and_says_what_made_it():
     assert (made.modality, made.model_id) == ("rgbd", "overhead_descriptor.2")
 
 
+def test_a_vector_stays_as_long_as_its_engine_is_sure_of_it():
+    class Unsure:
+        reads, model_id, says_how_sure = "depth", "unsure", True
+
+        def __call__(self, colors, points, heights_m):
+            return np.array([[0.5, 0.0]] * len(points), np.float32)
+
+    made = of_crops(crop_of(Clothed()), crop_of(Clothed()), embedder=Unsure())
+    assert made.vector == pytest.approx(np.array([0.5, 0.0]))
+
+
 def test_infrared_is_shown_to_a_network_for_colour_where_there_is_no_colour():
     class Brightness:
         reads, model_id = "color", "brightness"

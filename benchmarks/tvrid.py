@@ -1,0 +1,108 @@
+"""Makes what is known of people seen from above, from simulated people alone:
+
+    python benchmarks/tvrid.py lessons DIR [--groups N]    people to learn from, 12 a group
+    python benchmarks/tvrid.py train DIR OUT [--epochs N]  our recipe on them; ended at any moment, it goes on
+    python benchmarks/tvrid.py export OUT DIR [--to FOLDER]  the shipped files, by itself into engines/models/tvrid
+    python benchmarks/tvrid.py set DIR [--seed N]          a simulated TVRID in its layout
+    python benchmarks/tvrid.py baseline OUT [--seed N]     the challenge's baseline on such a set, smaller than it is
+
+On one core that is free; set OMP_NUM_THREADS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+
+from configs.read import read as read_yaml  # noqa: E402
+from engines.reid import checkpoint, lessons  # noqa: E402
+from engines.reid.fit import TRAINED, Training  # noqa: E402
+from engines.reid.methods.tvrid import LessonTask, Network, Tvrid  # noqa: E402
+from engines.reid.methods.tvrid_baseline import TvridBaseline  # noqa: E402
+from engines.reid.recipe import settings_of  # noqa: E402
+from engines.reid.tvrid_baseline_run import train as train_baseline  # noqa: E402
+from engines.reid.tvrid_export import export  # noqa: E402
+from engines.reid.tvrid_set import passages, people_of, write  # noqa: E402
+from engines.tvrid_embedder import MODEL  # noqa: E402
+
+FIRST = 1_000_000  # seed of the first group; those of sites and tests are below
+SMALL = {"size": 66, "frames": 1, "epochs": 6}  # of the baseline's 224, 5 and 20: what two cores can do
+
+
+def main() -> None:
+    """One of the parts."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("part", choices=["lessons", "train", "export", "set", "baseline"])
+    asked.add_argument("folder", type=Path)
+    asked.add_argument("out", type=Path, nargs="?")
+    asked.add_argument("--to", type=Path, default=MODEL.parent)
+    asked.add_argument("--groups", type=int, default=120)
+    asked.add_argument("--epochs", type=int, default=Tvrid.epochs)
+    asked.add_argument("--seed", type=int, default=9001)
+    given = asked.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    {"lessons": make, "train": train, "export": ship, "set": lay_out, "baseline": baseline}[given.part](given)
+
+
+def make(given: Any) -> None:
+    """Lessons, a line for every ten groups."""
+    began = time.monotonic()
+
+    def told(done: int, of: int) -> None:
+        if done % 10 == 0:
+            print(f"{done} of {of} groups, {time.monotonic() - began:.0f} s", flush=True)
+
+    lessons.write(given.folder, range(FIRST, FIRST + given.groups), told)
+
+
+def train(given: Any) -> None:
+    """Our recipe."""
+    method = Tvrid(epochs=given.epochs)
+    task = LessonTask.of([lessons.read(given.folder)], method.frames)
+    task.seed_all()
+    network = method.network(task.people_count, 1)
+    told = {"settings": settings_of(method), "people": task.people_count}
+    print(Training(given.out, network, task, told, _shown).fit(method.phases(network, task)))
+
+
+def ship(given: Any) -> None:
+    """The trained network as ONNX; `like` stays as it was, until benchmarks/tvrid_site.py fits it again."""
+    state, _ = checkpoint.load(given.folder / TRAINED)
+    network = Network(len(state["identities"]))
+    network.load_state_dict(state)
+    before: Any = read_yaml(MODEL.with_suffix(".yaml"))
+    export(
+        network, lessons.read(given.out), given.to, {name: before[name] for name in ("like", "like_by_depth")}
+    )
+
+
+def lay_out(given: Any) -> None:
+    """A set in files."""
+    write(given.folder, given.seed)
+
+
+def baseline(given: Any) -> None:
+    """Each track's network, on the people to learn from of one set."""
+    some = list(passages(people_of(given.seed)[0], given.seed + 1, SMALL["frames"]))
+    for track in ("rgb", "depth", "cross"):
+        method = TvridBaseline(track=track, **SMALL)  # type: ignore[arg-type]
+        print(train_baseline(some, method, given.folder / track, _shown), flush=True)
+
+
+def _shown(place: Any, epochs: int, steps: int) -> None:
+    if place.step == steps:
+        means = ", ".join(f"{name} {total / steps:.4g}" for name, total in place.sums.items())
+        print(f"{place.phase} {place.epoch}/{epochs}: {means}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

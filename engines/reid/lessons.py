@@ -1,0 +1,77 @@
+"""Lessons in telling people apart from above, as arrays that are mapped into memory: made once, in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from configs.build import InputError
+from engines._overhead_maps import CHANNELS, MAPS, NUMBERS, SIDE
+from engines.reid.overhead_people import GROUP, lessons
+
+PLACES, PASSAGES, FRAMES = 4, 2, 2  # of each person
+EACH = PLACES * PASSAGES * FRAMES
+PICTURE_PX = 64
+NAMES = ("maps", "numbers", "pictures", "people", "places")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lessons:
+    """Frames of people, those of one person's passage side by side; people are numbered from 0."""
+
+    maps: NDArray[np.uint8]  # (n, MAPS * CHANNELS, SIDE, SIDE)
+    numbers: NDArray[np.float32]  # (n, NUMBERS)
+    pictures: NDArray[np.uint8]  # (n, PICTURE_PX, PICTURE_PX, 3)
+    people: NDArray[np.int32]  # (n,)
+    places: NDArray[np.int32]  # (n,)
+
+
+def write(
+    folder: Path, seeds: Sequence[int], told: Callable[[int, int], None] = lambda done, of: None
+) -> Lessons:
+    """A group of people for each seed, in a new folder. It is told how many groups are done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = _made(folder, len(seeds) * GROUP * EACH)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written, {error.strerror}; name another folder") from error
+    row = 0
+    for done, seed in enumerate(seeds, 1):
+        for person, place, sample in lessons(seed, PLACES, PASSAGES, FRAMES, PICTURE_PX):
+            arrays.maps[row], arrays.numbers[row] = sample.maps, sample.numbers
+            arrays.pictures[row] = sample.picture
+            arrays.people[row], arrays.places[row] = (done - 1) * GROUP + person, place
+            row += 1
+        told(done, len(seeds))
+    return arrays
+
+
+def read(folder: Path) -> Lessons:
+    """Those in a folder; raises InputError where there are none."""
+    try:
+        return Lessons(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in NAMES))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder}: has no lessons, {error}; make them with python benchmarks/tvrid.py lessons"
+        ) from error
+
+
+def _made(folder: Path, count: int) -> Lessons:
+    shapes = {
+        "maps": ((MAPS * CHANNELS, SIDE, SIDE), np.uint8),
+        "numbers": ((NUMBERS,), np.float32),
+        "pictures": ((PICTURE_PX, PICTURE_PX, 3), np.uint8),
+        "people": ((), np.int32),
+        "places": ((), np.int32),
+    }
+    return Lessons(
+        *(
+            open_memmap(folder / f"{name}.npy", "w+", dtype, (count, *shape))
+            for name, (shape, dtype) in shapes.items()
+        )
+    )
