@@ -30,6 +30,7 @@ from engines.reid.data.synthped import SynthPed  # noqa: E402
 from engines.reid.export import export  # noqa: E402
 from engines.reid.fit import Place, Training  # noqa: E402
 from engines.reid.method import Phase  # noqa: E402
+from engines.reid.methods.tvrid_baseline import PassageTask  # noqa: E402
 from engines.reid.recipe import method_of, read_recipe  # noqa: E402
 from engines.reid.task import Picture, Task  # noqa: E402
 
@@ -83,12 +84,24 @@ def steps(recipes: list[str], batch: int) -> None:
 def prepared(recipe: str, batch: int) -> tuple[Any, Task]:
     """The recipe's method without weights and with small batches, and as many people as it needs."""
     asked = read_recipe(RECIPES / f"{recipe}.yaml")
+    if asked.method == "tvrid_baseline":
+        return passages(method_of(asked.method, {**asked.settings, "batch": batch}, recipe))
     each = min(4, batch // 2)
     people = batch // each
     small = {"prompt_batch": batch, "people_a_batch": people, "pictures_each": each}
     method = method_of(asked.method, {**asked.settings, **small}, recipe)
     task = Task(painted_people(people, each * STEPS, size=(128, 64)), device=DEVICE)
     task.is_mixed = asked.precision == "bf16" and DEVICE == "cuda"
+    task.seed_all()
+    return method, task
+
+
+def passages(method: Any) -> tuple[Any, Task]:
+    """The method, and enough passages of nothing but noise."""
+    size = method.size, method.size
+    shown = torch.randn(method.frames, 3, *size), torch.randn(method.frames, 1, *size)
+    people = painted_people(2, method.batch * STEPS, size=(4, 4))
+    task = PassageTask(people, device=DEVICE, shown=lambda at: shown)
     task.seed_all()
     return method, task
 
