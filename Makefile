@@ -1,7 +1,7 @@
 # make run: the main job on simulated people. make test: every check that CI makes. Neither needs root.
 PYTHON ?= python3
 VENV := .venv
-WORKERS ?= 2
+WORKERS ?= 0
 BIN := $(VENV)/bin
 # compiled now, not when it is first imported, nor each time where Python may not write
 UV := $(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python -c constraints.txt
@@ -14,7 +14,7 @@ help: ## what can be made
 run: $(VENV)/.core ## the main job on simulated people: identities, scores and a picture
 	$(BIN)/python run.py --graph configs/topview_rgbd.yaml --simulate
 
-test: $(VENV)/.dev judges .kafka/.done lint ## lint, types and all tests, two files at a time (WORKERS=N: N of them)
+test: $(VENV)/.dev judges .kafka/.done lint ## lint, types and all tests, WORKERS=N: N files of them at a time
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/.dev
