@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,10 +46,9 @@ WAYS = {"descriptor": OverheadDescriptor, "network": partial(TvridEmbedder, with
 
 @dataclass
 class Kept(Embed):
-    """Keeps tracklets as they come, and says nothing of how they look."""
+    """Keeps tracklets, and says nothing of how they look. The graph runs copies of it: all keep in one place."""
 
-    def __post_init__(self) -> None:
-        self.tracklets: list[Tracklet] = []
+    tracklets: ClassVar[list[Tracklet]] = []
 
     def process_many(self, tracklets: Sequence[Tracklet]) -> Sequence[Iterable[Embedding]]:
         self.tracklets.extend(tracklets)
@@ -63,12 +62,12 @@ def tracked(seed: int) -> tuple[list[Tracklet], Run, Any]:
     try:
         crowd, file = {**CROWD, "seed": seed}, GraphFile.read(MAIN)
         write_truth(work, crowd, file.site, list(file.cameras))
-        kept = Kept(OverheadDescriptor())
+        Kept.tracklets.clear()
         session = Session(file, Choices(simulate=crowd, positions=True, executor="inline"), work / "run")
-        session.graph = Graph(exchanged(embed=kept)(session.graph.nodes))
+        session.graph = Graph(exchanged(embed=Kept(OverheadDescriptor()))(session.graph.nodes))
         if status := session.conduct(say=lambda *_: None):
             raise SystemExit(status)
-        return kept.tracklets, read_run(work / "run"), read_truth(work)
+        return list(Kept.tracklets), read_run(work / "run"), read_truth(work)
     finally:
         shutil.rmtree(work)
 

@@ -17,7 +17,7 @@ from command_line import begun, sightline, write_graph
 from kcat import seen
 from marked import marks
 from test_erasure import MARKED, key, rows, sealed
-from test_erasure_running import SLOWLY, in_view, within
+from test_erasure_running import in_view, within
 
 from pipeline.erasure import erase
 
@@ -29,6 +29,7 @@ KAFKA = """  kafka:
     lease_s: {lease_s}
     gallery_key_file: {folder}/gallery.key
 """
+SLOWLY = ("--speed", "0.2", "--executor", "threads")
 TOPICS = ("identities", "tracklets", "system")
 
 
