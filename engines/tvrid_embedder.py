@@ -4,7 +4,8 @@ Where there is colour the network may look at it too; but there the descriptor o
 the simulated site apart better (engines/reid/README.md), so that speaks unless it is said otherwise.
 
 Crops are laid out in metres first (engines/_overhead_maps.py). A vector is as long as the network is sure of it, so
-that of several crops the better ones count for more. It runs on OpenCV, which is always there, or on what is faster.
+that of several crops the better ones count for more. It runs on OpenCV, which is always there; ONNX Runtime is faster,
+and differs in the last bits.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class TvridEmbedder:
     reads: ClassVar[str] = "depth"
     says_how_sure: ClassVar[bool] = True
     model: str = ""
-    runtime: Literal["auto", "opencv", "onnxruntime"] = "auto"
+    runtime: Literal["opencv", "onnxruntime"] = "opencv"
     with_color: Literal["descriptor", "network"] = "descriptor"
     _said: _Said = field(init=False, repr=False)
 
@@ -84,6 +85,15 @@ class TvridEmbedder:
         """The same, by depth alone."""
         return self._said.like_by_depth
 
+    def open(self) -> None:
+        """Read the model; raises InputError where its bytes are others than they should be."""
+        self._run  # noqa: B018, it is kept
+
+    def of(self, modality: str) -> TvridEmbedder | OverheadDescriptor:
+        """What speaks of a tracklet, from its first crop to its last."""
+        by_color = modality == "rgbd" and self.with_color == "descriptor"
+        return OverheadDescriptor() if by_color else self
+
     def __call__(
         self, colors: Sequence[NDArray[np.uint8] | None], points: Sequence[Array | None], heights_m: Array
     ) -> Array:
@@ -91,9 +101,6 @@ class TvridEmbedder:
         from the head's place on the floor, NaN where unknown, and heights (n,) in metres. That of a crop in which
         hardly anything is measured is all 0: it is like nobody. Raises ValueError without depth.
         """
-        if self.with_color == "descriptor" and all(color is not None for color in colors) and len(colors):
-            describe: Any = OverheadDescriptor()
-            return np.asarray(describe(colors, points, heights_m), np.float32)
         layers = np.empty((len(colors), LAYERS, SIDE, SIDE), np.float32)
         for row, (color, own, height_m) in enumerate(zip(colors, points, heights_m, strict=True)):
             if own is None:
@@ -133,9 +140,7 @@ class TvridEmbedder:
                 f"{self._path}: is not the file that {self._path.with_suffix('.yaml').name} describes, its sha256 "
                 "is another; fetch it again"
             )
-        is_there = bool(find_spec("onnxruntime"))
-        fast = self.runtime == "onnxruntime" or (self.runtime == "auto" and is_there)
-        return _by_onnxruntime(written) if fast else _by_opencv(written)
+        return _by_onnxruntime(written) if self.runtime == "onnxruntime" else _by_opencv(written)
 
 
 def _said(model: Path) -> _Said:

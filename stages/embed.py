@@ -39,14 +39,12 @@ class Embed(Stage[Tracklet, Embedding]):
     def process_many(self, tracklets: Sequence[Tracklet]) -> Sequence[Iterable[Embedding]]:
         engine: Any = self.embedder
         by_color = getattr(engine, "reads", "depth") == "color"
-        crops = [
-            [crop for crop in one.crops if crop.picture is not None or not by_color] for one in tracklets
-        ]
-        vectors = self._by_color(crops) if by_color else map(self._by_depth, crops)
-        is_sure = getattr(engine, "says_how_sure", False)  # by how long its vectors are
+        crops = [[crop for crop in one.crops if _fits(crop, one, by_color)] for one in tracklets]
+        speaking = [engine.of(one.modality) if hasattr(engine, "of") else engine for one in tracklets]
+        vectors = self._by_color(crops) if by_color else map(_by_depth, speaking, tracklets, crops)
         return [
-            [Embedding(one, _mean(those, some, is_sure), one.modality, engine.model_id)]
-            for one, some, those in zip(tracklets, crops, vectors, strict=True)
+            [Embedding(one, _mean(those, some, _is_sure(own)), one.modality, engine.model_id)]
+            for one, own, some, those in zip(tracklets, speaking, crops, vectors, strict=True)
         ]
 
     def _by_color(self, crops: Sequence[Sequence[Crop]]) -> Iterable[Vectors]:
@@ -56,11 +54,24 @@ class Embed(Stage[Tracklet, Embedding]):
             return [NOTHING] * len(crops)
         return np.split(self.embedder(every), np.cumsum([len(some) for some in crops])[:-1])
 
-    def _by_depth(self, crops: Sequence[Crop]) -> Vectors:
-        if not crops:
-            return NOTHING
-        heights_m = np.array([crop.height_m for crop in crops], np.float32)
-        return self.embedder([crop.color for crop in crops], [_points(crop) for crop in crops], heights_m)
+
+def _fits(crop: Crop, tracklet: Tracklet, by_color: bool) -> bool:
+    """Whether it shows what the tracklet began with: a vector by depth alone is none to add to those with colour."""
+    return crop.picture is not None if by_color else crop.color is not None or tracklet.modality != "rgbd"
+
+
+def _by_depth(engine: Any, tracklet: Tracklet, crops: Sequence[Crop]) -> Vectors:
+    if not crops:
+        return NOTHING
+    colors = [crop.color if tracklet.modality == "rgbd" else None for crop in crops]
+    heights_m = np.array([crop.height_m for crop in crops], np.float32)
+    vectors: Vectors = engine(colors, [_points(crop) for crop in crops], heights_m)
+    return vectors
+
+
+def _is_sure(engine: Any) -> bool:
+    """Whether its vectors are as long as it is sure of them."""
+    return getattr(engine, "says_how_sure", False)
 
 
 def _mean(vectors: Vectors, crops: Sequence[Crop], is_sure: bool) -> Vector:

@@ -50,12 +50,11 @@ def test_a_person_in_two_cameras_is_more_alike_than_two_people_are(crops, with_c
     assert np.median(same) > np.percentile(different, 90)
 
 
-def test_where_there_is_colour_the_descriptor_speaks_unless_it_is_said_otherwise(crops):
-    colors, points, heights = crops["flat", 0]
+def test_where_there_is_colour_the_descriptor_speaks_unless_it_is_said_otherwise():
     by_itself = TvridEmbedder()
-    assert np.array_equal(by_itself(colors, points, heights), OverheadDescriptor()(colors, points, heights))
-    bare = [None] * len(points)
-    assert np.array_equal(by_itself(bare, points, heights), engine(bare, points, heights))
+    assert isinstance(by_itself.of("rgbd"), OverheadDescriptor)
+    assert by_itself.of("depth") is by_itself
+    assert engine.of("rgbd") is engine
 
 
 def test_of_several_crops_the_order_is_nothing(crops):
@@ -109,13 +108,13 @@ def test_opencv_gives_what_onnx_runtime_gives(crops):
     assert made[0] == pytest.approx(made[1], abs=1e-5)
 
 
-def test_a_model_that_is_another_file_than_it_should_be_is_refused(crops, tmp_path):
+def test_a_model_that_is_another_file_than_it_should_be_is_refused_at_the_start(tmp_path):
     for ending in (".onnx", ".yaml"):
         shutil.copy(MODEL.with_suffix(ending), tmp_path / f"overhead{ending}")
     path = tmp_path / "overhead.onnx"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match=r"overhead.onnx: is not the file that overhead.yaml describes"):
-        TvridEmbedder(str(path), with_color="network")(*crops["flat", 0])
+        TvridEmbedder(str(path)).open()
 
 
 def test_what_ships_is_small():

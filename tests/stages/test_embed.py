@@ -11,6 +11,7 @@ from scenes import LENS, depth_of
 from calibration.camera import Pose, Registration, View
 from configs.build import ConfigError, build
 from engines.overhead_descriptor import OverheadDescriptor
+from engines.tvrid_embedder import TvridEmbedder
 from pipeline.stage import Stage
 from stages._crops import crops_of
 from stages.embed import Embed
@@ -52,6 +53,22 @@ def test_a_vector_stays_as_long_as_its_engine_is_sure_of_it():
 
     made = of_crops(crop_of(Clothed()), crop_of(Clothed()), embedder=Unsure())
     assert made.vector == pytest.approx(np.array([0.5, 0.0]))
+
+
+@pytest.mark.parametrize("engine", [OverheadDescriptor(), TvridEmbedder()], ids=["descriptor", "network"])
+def test_of_a_tracklet_that_colour_fails_or_comes_to_meanwhile_vectors_stay_of_one_kind(engine):
+    whole = crop_of(Clothed())
+    bare = replace(whole, color=None)
+    alone, both, without = (
+        of_crops(*crops, embedder=engine, modality="rgbd").vector
+        for crops in ((whole,), (whole, bare), (bare,))
+    )
+    assert np.array_equal(alone, of_crops(whole, modality="rgbd").vector)
+    assert np.array_equal(alone, both)
+    assert without.size == 0
+    one, other = (of_crops(crop, embedder=engine, modality="depth").vector for crop in (bare, whole))
+    assert np.array_equal(one, other)
+    assert len(one) != len(alone)
 
 
 def test_infrared_is_shown_to_a_network_for_colour_where_there_is_no_colour():
@@ -149,7 +166,7 @@ def test_an_embedder_that_reads_colour_is_given_the_crops_that_have_any():
 
 def test_an_embedder_that_reads_depth_is_given_those_that_have_none_too():
     dark = replace(crop_of(Clothed()), color=None)
-    assert np.linalg.norm(of_crops(dark).vector) == pytest.approx(1.0, abs=1e-5)
+    assert np.linalg.norm(of_crops(dark, modality="depth").vector) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_without_any_colour_or_any_pixel_the_vector_is_empty():
