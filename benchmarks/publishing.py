@@ -119,7 +119,7 @@ class Kept:
                 self._store.take(Cut(self._at_ns))
         while not self._has_row(before + 2 * count):
             time.sleep(0.01)
-        self.rows = list(self._waiting.after(before, before + 2 * count, 2 * count))
+        self.rows = list(self._waiting.after(before, before + 2 * count, 2 * count)[0])
         bodies = [len(row.body) for row in self.rows if row.family == "identity"]
         assert len(bodies) == count
         assert min(bodies) >= LEAST_BYTES, f"an event of {min(bodies)} bytes is smaller than real ones"
@@ -141,7 +141,7 @@ class Kept:
         return self.rows[-1].number if self.rows else 0
 
     def _has_row(self, number: int = 0) -> bool:
-        query = "SELECT 1 FROM outbox WHERE number >= ? LIMIT 1"
+        query = "SELECT 1 FROM outbox WHERE last >= ? LIMIT 1"
         return self._waiting._db.execute(query, (number,)).fetchone() is not None
 
 

@@ -33,18 +33,18 @@ def last_of(cuts: Iterable[States], before: Collection[Row]) -> dict[Row, bytes 
             last |= dict.fromkeys([row for row in (*before, *last) if row[:2] == (node, camera)], None)
         for field, value in fields.items():
             if not bytes(value).startswith(CHANGES):
-                _put_last(last, (node, camera, field, WHOLE), value)
+                whole = (node, camera, field, WHOLE)
+                last.pop(whole, None)
+                last[whole] = bytes(value)
                 continue
             changes = _fields.decode(value)
             last |= {(node, camera, field, key): None for key in _deleted.decode(changes["deleted"])}
-            for key, one in _put.decode(changes["put"]).items():
-                _put_last(last, (node, camera, field, key), one)
+            put = _put.decode(changes["put"])
+            rows: dict[Row, bytes | None] = {(node, camera, field, key): bytes(put[key]) for key in put}
+            for row in rows.keys() & last.keys():
+                del last[row]
+            last |= rows
     return last
-
-
-def _put_last(last: dict[Row, bytes | None], row: Row, value: msgspec.Raw) -> None:
-    last.pop(row, None)
-    last[row] = bytes(value)
 
 
 def _each(cuts: Iterable[States]) -> Iterator[tuple[str, str, bytes]]:

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import msgspec
+from lz4 import block
+
 NAME, LOCK = "site.db", "site.lock"
 OURS = 0x53474854  # "SGHT", in the header of every store
 MAGIC = b"SQLite format 3\x00"
@@ -42,6 +45,31 @@ SECOND = """
 CREATE TABLE shared (identity TEXT PRIMARY KEY, key TEXT, checksum INTEGER) WITHOUT ROWID;
 CREATE INDEX waiting_gallery ON outbox (key) WHERE family = 'gallery';
 """
+THIRD_GIVES = """
+CREATE TABLE pieces (last INTEGER PRIMARY KEY, identity TEXT, packed BLOB, checksum INTEGER)
+"""
+THIRD_TAKES = """
+DROP TABLE outbox;
+ALTER TABLE pieces RENAME TO outbox;
+CREATE INDEX waiting_gallery ON outbox (identity) WHERE identity != ''
+"""
+
+
+def _packed(db: sqlite3.Connection) -> None:
+    """The rows of an outbox lie in pieces, which are written, read and deleted whole: `last` is the number of a piece's
+    last row. A row of the gallery is a piece of its own, of an `identity`.
+    """
+    db.execute(THIRD_GIVES)
+    for *row, said in db.execute("SELECT number, family, key, body, checksum FROM outbox ORDER BY number"):
+        number, family, key, body = row
+        if checksum("outbox", *row) != said:
+            raise DamagedError(f"row {number} of the outbox is not what was written")
+        piece = number, key if family == "gallery" else "", block.compress(msgspec.msgpack.encode([row]))
+        db.execute("INSERT INTO pieces VALUES (?, ?, ?, ?)", (*piece, checksum("outbox", *piece)))
+    for statement in THIRD_TAKES.split(";"):
+        db.execute(statement)
+
+
 FAULTS = (
     sqlite3.DatabaseError,
     UnicodeDecodeError,
@@ -50,6 +78,7 @@ Migration = str | Callable[[sqlite3.Connection], None]
 MIGRATIONS: Sequence[Migration] = (
     FIRST,
     SECOND,
+    _packed,
 )  # the n-th leads to version n; never change one that was released
 
 

@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from lz4 import block
 
 from pipeline._store_file import FaultError, checksum, connect
 from pipeline._store_gallery import GALLERY
@@ -18,6 +22,9 @@ from pipeline.publish._state import STATE, state_records
 
 IDENTITY = FAMILIES[IdentityEvent]
 Taken = tuple[int, bytes]  # the number up to which a publisher has taken everything, and its own mark there
+PIECE = 1000  # rows that are written, read and deleted at once, at most
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[Row]).decode
 
 
 class Outbox:
@@ -32,7 +39,7 @@ class Outbox:
         sequences = {(family, key): last for family, key, last in self._checked("sequences")}
         taken = {name: (number, mark) for name, number, mark in self._checked("publishers")}
         self._deleted = min((number for number, _ in taken.values()), default=0)
-        (highest,) = self._db.execute("SELECT max(number) FROM outbox").fetchone()
+        (highest,) = self._db.execute("SELECT max(last) FROM outbox").fetchone()
         self.last = max([highest or 0, *(number for number, _ in taken.values())])
         return sequences, taken
 
@@ -40,7 +47,7 @@ class Outbox:
         """Events, wrapped, and behind each the records of those whose state it changes; their sequence numbers are
         allotted in the same transaction.
         """
-        rows, number, changes = [], self.last, dict[str, bytes]()
+        rows, changes = list[Row](), dict[str, bytes]()
 
         def known(identity: str) -> bytes | None:
             return changes[identity] if identity in changes else self._record(identity)
@@ -50,29 +57,30 @@ class Outbox:
             records = state_records(body, known) if family == IDENTITY else {}
             changes |= records
             for row in ((family, key, body), *((STATE, *one) for one in records.items())):
-                number += 1
-                rows.append((number, *row, checksum("outbox", number, *row)))
-        self._db.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", rows)
+                rows.append(Row(self.last + len(rows) + 1, *row))
+        self._put(rows[start : start + PIECE] for start in range(0, len(rows), PIECE))
         self._keep(changes)
         changed = [(*of, last, checksum("sequences", *of, last)) for of, last in envelopes.allotted().items()]
         self._db.executemany("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", changed)
-        self.last = number
 
     def share(self, records: Mapping[str, bytes], key_name: str = "") -> None:
         """Tell replicas of the gallery of these, by identity: sealed with the key of that name, or empty where somebody
         is gone of whom they were told. What still waits of these identities is not told any more.
         """
-        here = f"family = '{GALLERY}' AND key = ?"  # as the index has it
+        here = "identity = ? AND identity != ''"  # as the index has it
         self._db.executemany(f"DELETE FROM outbox WHERE {here}", [(id,) for id in records])
         put = [id for id, sealed in records.items() if sealed]
         gone = [id for id, sealed in records.items() if not sealed and self._is_shared(id)]
-        rows = [(n, GALLERY, id, records[id]) for n, id in enumerate((*put, *gone), self.last + 1)]
-        self._db.executemany(
-            "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", [(*row, checksum("outbox", *row)) for row in rows]
-        )
-        self.last += len(rows)
+        self._put([Row(n, GALLERY, id, records[id])] for n, id in enumerate((*put, *gone), self.last + 1))
         self._note_shared(put, key_name)
         self._db.executemany("DELETE FROM shared WHERE identity = ?", [(id,) for id in gone])
+
+    def _put(self, pieces: Iterable[Sequence[Row]]) -> None:
+        for rows in pieces:
+            self.last = rows[-1].number
+            identity = rows[0].key if rows[0].family == GALLERY else ""
+            piece = self.last, identity, packed(rows)
+            self._db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?)", (*piece, checksum("outbox", *piece)))
 
     def shared(self) -> dict[str, str]:
         """Whom replicas were told of, and the name of the key that it was sealed with. Raises FaultError."""
@@ -112,7 +120,7 @@ class Outbox:
         self._db.executemany("INSERT OR REPLACE INTO publishers VALUES (?, ?, ?, ?)", rows)
         (least,) = self._db.execute("SELECT min(number) FROM publishers").fetchone()
         if least is not None and least > self._deleted:
-            self._db.execute("DELETE FROM outbox WHERE number <= ?", (least,))
+            self._db.execute("DELETE FROM outbox WHERE last <= ?", (least,))
             self._deleted = least
 
     def leave(self, names: Collection[str]) -> None:
@@ -130,25 +138,40 @@ class Outbox:
         return rows
 
 
+def packed(rows: Sequence[Row]) -> bytes:
+    """As they lie in a store: compressed, since events are much alike, and every byte is written twice and deleted."""
+    return bytes(block.compress(_pack(rows)))
+
+
+def unpacked(piece: bytes) -> list[Row]:
+    """The rows of a piece whose checksum holds."""
+    return _unpack(block.decompress(piece))
+
+
 class Waiting:
     """The rows of an outbox as one reader sees them: those whose transaction is over."""
 
     def __init__(self, path: Path, families: Collection[str]) -> None:
-        self._db, self._families = connect(path), sorted(families)
+        self._db, self._families = connect(path), families
         self._db.execute("PRAGMA query_only = ON")
 
-    def after(self, number: int, last: int, most: int) -> Sequence[Row]:
-        """Up to `most` rows above a number, up to another. Raises FaultError."""
-        marks = ", ".join("?" * len(self._families))
-        rows = []
-        for *row, said in self._db.execute(
-            f"SELECT * FROM outbox WHERE number > ? AND number <= ? AND family IN ({marks}) ORDER BY number LIMIT ?",
-            (number, last, *self._families, most),
-        ):
-            if checksum("outbox", *row) != said:
-                raise FaultError(f"row {row[0]} of the outbox is not what was written")
-            rows.append(Row(*row))
-        return rows
+    def after(self, number: int, last: int, most: int) -> tuple[Sequence[Row], int]:
+        """The rows above a number, up to another, and up to which one that is: of so many pieces that they come to
+        `most`. Raises FaultError.
+        """
+        rows = list[Row]()
+        query = (
+            "SELECT last, identity, packed, checksum FROM outbox WHERE last > ? AND last <= ? ORDER BY last"
+        )
+        with closing(self._db.execute(query, (number, last))) as pieces:
+            for *piece, said in pieces:
+                if checksum("outbox", *piece) != said:
+                    raise FaultError(f"what ends with row {piece[0]} of the outbox is not what was written")
+                read = unpacked(piece[-1])
+                rows += [row for row in read if row.number > number and row.family in self._families]
+                if len(rows) >= most:
+                    return rows, piece[0]
+        return rows, last
 
     def close(self) -> None:
         self._db.close()

@@ -30,6 +30,14 @@ CHILDREN: dict[str, tuple[str, ...]] = {  # where in a class to look for more; i
     "Crop": (),
     "array": (),
 }
+PUT = """
+INSERT INTO states VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (node, camera, field, key)
+DO UPDATE SET turn = excluded.turn, value = excluded.value, checksum = excluded.checksum
+"""  # what replaces a row writes its index too
+PUT_PART = """
+INSERT INTO {table} VALUES (?, ?, ?, ?, ?) ON CONFLICT (identity, tracklet, kind)
+DO UPDATE SET sealed = excluded.sealed, checksum = excluded.checksum
+"""
 SIGNS = tuple(map(msgspec.msgpack.encode, SEALED))
 
 _any = msgspec.msgpack.Decoder()
@@ -99,7 +107,7 @@ class StateRows:
         self._db.executemany(
             "DELETE FROM states WHERE node = ? AND camera = ? AND field = ? AND key = ?", deleted
         )
-        self._db.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?)", written)
+        self._db.executemany(PUT, written)
         self._write_parts()
 
     def read(self) -> dict[str, dict[str, bytes]]:
@@ -118,7 +126,7 @@ class StateRows:
 
     def _take_apart(self, row: Row, value: bytes) -> bytes:
         """The value without what is sealed, which goes to its own tables as far as it has changed."""
-        if not any(sign in value for sign in SIGNS):
+        if not _has_sealed(value):
             self._seal(row, {})
             return value
         lowered = _any.decode(value)
@@ -156,7 +164,7 @@ class StateRows:
             self._db.executemany(
                 f"DELETE FROM {table} WHERE identity = ? AND tracklet = ? AND kind = ?", gone
             )
-            self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", new)
+            self._db.executemany(PUT_PART.format(table=table), new)
         self._gone, self._new = [], {}
 
     def _count(self, identity: str, more: int) -> None:
@@ -215,7 +223,7 @@ class StateRows:
 
     def _put_together(self, row: Row, value: bytes, plain: Mapping[Part, bytes | None]) -> Any:
         """What was written, or None where that cannot be any more."""
-        if not any(sign in value for sign in SIGNS):
+        if not _has_sealed(value):
             return msgspec.Raw(value)
         lowered = _any.decode(value)
         known: dict[Part, int] = {}
@@ -256,6 +264,13 @@ def _parts_of(value: Any, node: str, identity: str, tracklet: str) -> Iterator[t
     for name in CHILDREN.get(str(kind), value):
         if value[name]:
             yield from _parts_of(value[name], node, identity, tracklet)
+
+
+def _has_sealed(value: bytes) -> bool:
+    for sign in SIGNS:  # noqa: SIM110, a generator takes longer than what it looks for
+        if sign in value:
+            return True
+    return False
 
 
 def _purpose(part: Part) -> str:

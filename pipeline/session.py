@@ -42,7 +42,7 @@ NOBODY_S = {LOST_OUTSIDE, "untied_clock"}  # losses that are as they must be
 TROUBLES = ("source_down", "source_stalled", "source_frozen", "clock_changed", "floor_lost", "floor_moved")
 ENDED = "this run was at its end already; what still waited to be published has been"
 # between two cuts: what is watched is out soon, what is replayed has no hurry
-LEAST_S, LIVE_S, REPLAYED_S = 0.01, 0.05, 1.0
+LEAST_S, LIVE_S, REPLAYED_S = 0.01, 0.08, 1.0
 
 
 @dataclass

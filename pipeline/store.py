@@ -63,7 +63,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How often a cut is written, in capture time (by default every 0.05 s of live cameras, 1 s of recordings), and
+    """How often a cut is written, in capture time (by default every 0.08 s of live cameras, 1 s of recordings), and
     how many events may wait for a publisher that is away.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from pipeline.messages import (
 )
 from pipeline.stage import Memory, Stage
 from stages._crops import covered, crops_of
+from stages._tracklets import Times, Track, seen, tracklet_event
 
 Given = Tracklet | TrackletEvent | Positions
 LOOKED = "looked"
@@ -51,12 +52,8 @@ class Collect(Stage[Tracks, Given]):
     color: bool = True  # false: depth alone, colour is never looked at
     crops_s: float = math.inf  # for how long a picture may be kept; given by the runtime
     is_live: bool = False  # no later run sees these frames again; given by the runtime
-    _open: Keyed[Tracklet] = field(default_factory=Keyed, init=False)  # by track
+    _open: Keyed[tuple[Any, ...]] = field(default_factory=Keyed, init=False)  # a Track, by its id
     _crop: Keyed[Crop] = field(default_factory=Keyed, init=False)  # by tracklet, the one to be given next
-    _given: Keyed[tuple[int, int, int]] = field(default_factory=Keyed, init=False)  # see _Given
-    _seen: Keyed[tuple[int, int]] = field(default_factory=Keyed, init=False)  # frames, the first's index
-    _heights: Keyed[tuple[float, int]] = field(default_factory=Keyed, init=False)  # and since when
-    _met: Keyed[tuple[int, int]] = field(default_factory=Keyed, init=False)  # see _is_another
     _times_ns: Keyed[int] = field(default_factory=Keyed, init=False)
 
     def __post_init__(self) -> None:
@@ -68,32 +65,31 @@ class Collect(Stage[Tracks, Given]):
         for id, crop in list(self._crop.items()):  # after a restart
             if to_ns - crop.captured_ns > self.crops_s * 1e9:
                 self._crop.delete(id)
-        for id, tracklet in list(self._open.items()):
-            if to_ns - tracklet.seen_ns > self.max_gap_s * 1e9:
-                yield from self._closed(int(id), tracklet)
+        for id, track in self._tracks():
+            if to_ns - track.tracklet.seen_ns > self.max_gap_s * 1e9:
+                yield from self._closed(id, track)
 
     def process(self, tracks: Tracks) -> Iterator[Given]:
         crops = self._crops(tracks)
         hidden, nearest_m = covered(tracks.boxes), _nearest_m(tracks)
         for row, id in enumerate(tracks.track_ids.tolist()):
-            known = self._open.get(id)
             if not tracks.scores[row]:
                 continue  # hidden: nothing of them is seen
-            if self._is_another(id, tracks, row, float(nearest_m[row])) and known and self._given.get(id):
-                begun = self._begun(tracks, row)
-                yield from self._follows(id, known, begun)
-                known = begun
-            tracklet = _seen(tracks, row, 1.0 - float(hidden[row]), known or self._begun(tracks, row))
-            self._open.put(id, tracklet)
+            track = self._track(id) or Track(self._begun(tracks, row), 0, tracks.frame.index)
+            track, is_another = self._measured(track, tracks, row, float(nearest_m[row]))
+            if is_another and track.given:
+                before, track = track, track._replace(tracklet=self._begun(tracks, row))
+                yield from self._follows(before, track.tracklet)
+                now_ns = track.tracklet.seen_ns
+                track = track._replace(given=(0, now_ns, now_ns), height=None, met=None)
+            tracklet = seen(tracks, row, 1.0 - float(hidden[row]), track.tracklet)
             self._keep(tracklet, crops.get(id))
-            count, first = self._seen.get(id) or (0, tracks.frame.index)
-            self._seen.put(id, (count + 1, first))
-            yield from self._due(id, tracklet) if self._given.get(id) else self._opened(id, tracklet)
+            yield from self._looked_at(id, track._replace(tracklet=tracklet, seen=track.seen + 1))
         yield self._positions(tracks)
 
     def finish(self) -> Iterator[Given]:
-        for id, tracklet in list(self._open.items()):
-            yield from self._closed(int(id), tracklet)
+        for id, track in self._tracks():
+            yield from self._closed(id, track)
 
     def snapshot(self) -> Mapping[str, Any]:
         """Without the pictures where nobody could go on with them: who was in view is somebody new by then."""
@@ -102,6 +98,13 @@ class Collect(Stage[Tracks, Given]):
             crops = kept["_crop"]
             kept["_crop"] = replace(crops, put={}, deleted=(*crops.deleted, *crops.put))
         return kept
+
+    def _track(self, id: int) -> Track | None:
+        kept = self._open.get(id)
+        return Track._make(kept) if kept else None
+
+    def _tracks(self) -> list[tuple[int, Track]]:
+        return [(int(id), Track._make(kept)) for id, kept in self._open.items()]
 
     def _begun(self, tracks: Tracks, row: int) -> Tracklet:
         frame, lens = tracks.frame, tracks.frame.view.intrinsics
@@ -139,9 +142,9 @@ class Collect(Stage[Tracks, Given]):
         frame, ids = tracks.frame, tracks.track_ids.tolist()
         # by boxes alone nobody's height is known
         whole = (~np.isnan(tracks.heights_m) | (frame.depth is None)) & (tracks.scores > 0)
-        wanted = [
-            n for n, id in enumerate(ids) if whole[n] and (self._given.get(id) or (0,))[0] < self.max_crops
-        ]
+        known = map(self._track, ids)
+        crops_of_each = [track.given[0] if track and track.given else 0 for track in known]
+        wanted = [n for n, count in enumerate(crops_of_each) if whole[n] and count < self.max_crops]
         looked_ns = self._times_ns.get(LOOKED)
         if not wanted or (looked_ns is not None and frame.captured_ns - looked_ns < self.look_every_s * 1e9):
             return {}
@@ -166,28 +169,31 @@ class Collect(Stage[Tracks, Given]):
         self._crop.delete(tracklet.tracklet_id)
         return tracklet if crop is None else replace(tracklet, crops=(crop,))
 
-    def _opened(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
-        """Opens it, if it has been seen for long enough."""
-        seen_s = (tracklet.seen_ns - tracklet.opened_ns) / 1e9
-        count, first = self._seen.get(id) or (0, 0)
-        if seen_s < self.min_seen_s or count < max(
-            MIN_SIGHTINGS, MIN_SHARE * (tracklet.frame_index - first + 1)
-        ):
-            return
-        self._given.put(id, (0, tracklet.opened_ns, tracklet.seen_ns))
-        yield replace(tracklet, phase="opened")
-        yield _event("opened", tracklet)
+    def _looked_at(self, id: int, track: Track) -> Iterator[Given]:
+        """What is to be said of a track now, and kept of it."""
+        given, said = self._due(track) if track.given else self._opened(track)
+        self._open.put(id, track._replace(given=given))
+        yield from said
 
-    def _is_another(self, id: int, tracks: Tracks, row: int, nearest_m: float) -> bool:
-        """Whether the track has gone over to somebody of another height, whom the one it followed had met: `_met` holds
-        when it was near somebody, and since when the height has been another.
+    def _opened(self, track: Track) -> tuple[Times | None, list[Given]]:
+        """It is opened, if it has been seen for long enough."""
+        tracklet = track.tracklet
+        seen_s = (tracklet.seen_ns - tracklet.opened_ns) / 1e9
+        least = max(MIN_SIGHTINGS, MIN_SHARE * (tracklet.frame_index - track.first + 1))
+        if seen_s < self.min_seen_s or track.seen < least:
+            return None, []
+        times = (0, tracklet.opened_ns, tracklet.seen_ns)
+        return times, [replace(tracklet, phase="opened"), tracklet_event("opened", tracklet)]
+
+    def _measured(self, track: Track, tracks: Tracks, row: int, nearest_m: float) -> tuple[Track, bool]:
+        """With its height; and whether it has gone over to somebody of another height, whom the one it followed had
+        met: `met` holds when it was near somebody, and since when the height has been another.
         """
         now_ns, height_m = tracks.frame.captured_ns, float(tracks.heights_m[row])
         if np.isnan(height_m):
-            return False
-        before = self._heights.get(id), self._met.get(id)
-        known_m, since_ns = before[0] or (height_m, now_ns)
-        met_ns, other_ns = before[1] or (now_ns - int(MET_S * 1e9), 0)
+            return track, False
+        known_m, since_ns = track.height or (height_m, now_ns)
+        met_ns, other_ns = track.met or (now_ns - int(MET_S * 1e9), 0)
         met_ns = now_ns if nearest_m < MET_M else met_ns
         is_other = abs(height_m - known_m) > self.other_height_m
         has_met = now_ns - since_ns > KNOWN_S * 1e9 and now_ns - met_ns < MET_S * 1e9
@@ -195,55 +201,50 @@ class Collect(Stage[Tracks, Given]):
             known_m = height_m
         may = has_met and is_other and nearest_m > PARTED_M
         other_ns = (other_ns or now_ns) if may else 0
-        if before[0] != (known_m, since_ns):
-            self._heights.put(id, (known_m, since_ns))
-        if before[1] != (met_ns, other_ns):
-            self._met.put(id, (met_ns, other_ns))
-        return may and now_ns - other_ns >= OTHER_S * 1e9
+        measured = track._replace(height=(known_m, since_ns), met=(met_ns, other_ns))
+        return measured, may and now_ns - other_ns >= OTHER_S * 1e9
 
-    def _follows(self, id: int, before: Tracklet, begun: Tracklet) -> Iterator[Given]:
+    def _follows(self, before: Track, begun: Tracklet) -> Iterator[Given]:
         """Closes what the track was, and opens what it is from here on."""
-        known_m, _ = self._heights.get(id) or (before.height_m, 0)
-        seen = self._seen.get(id) or (0, 0)
-        self._crop.delete(before.tracklet_id)  # that may be the other's
-        yield from self._closed(id, replace(before, height_m=known_m))
-        self._seen.put(id, seen)
-        self._given.put(id, (0, begun.seen_ns, begun.seen_ns))
+        known_m, _ = before.height or (before.tracklet.height_m, 0)
+        was = replace(before.tracklet, height_m=known_m)
+        self._crop.delete(was.tracklet_id)  # that may be the other's
+        yield replace(was, phase="closed")
+        yield tracklet_event("closed", was)
         yield replace(begun, phase="opened")
-        yield replace(_event("opened", begun), previous_tracklet_id=before.tracklet_id)
+        yield replace(tracklet_event("opened", begun), previous_tracklet_id=was.tracklet_id)
 
-    def _due(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
+    def _due(self, track: Track) -> tuple[Times, list[Given]]:
         """What is due of an open tracklet: a crop, an event, often nothing."""
-        count, crop_ns, event_ns = self._given.get(id) or (0, 0, 0)
+        (count, crop_ns, event_ns), tracklet = track.given or (0, 0, 0), track.tracklet
         every_s = self.crop_every_s if count else self.look_every_s  # the first one soon
         has_crop = self._crop.get(tracklet.tracklet_id) is not None
+        said: list[Given] = []
         if has_crop and tracklet.seen_ns - crop_ns >= every_s * 1e9:
-            yield self._with_crop(tracklet)
+            said.append(self._with_crop(tracklet))
             count, crop_ns = count + 1, tracklet.seen_ns
         if tracklet.seen_ns - event_ns >= self.event_every_s * 1e9:
-            yield _event("updated", tracklet)
+            said.append(tracklet_event("updated", tracklet))
             event_ns = tracklet.seen_ns
-        self._given.put(id, (count, crop_ns, event_ns))
+        return (count, crop_ns, event_ns), said
 
-    def _closed(self, id: int, tracklet: Tracklet) -> Iterator[Given]:
-        was_opened = self._given.get(id) is not None
-        for kept in (self._open, self._given, self._seen, self._heights, self._met):
-            kept.delete(id)
-        last = self._with_crop(tracklet)
-        if was_opened:
+    def _closed(self, id: int, track: Track) -> Iterator[Given]:
+        self._open.delete(id)
+        last = self._with_crop(track.tracklet)
+        if track.given:
             yield replace(last, phase="closed")
-            yield _event("closed", tracklet)
+            yield tracklet_event("closed", track.tracklet)
 
     def _positions(self, tracks: Tracks) -> Positions:
         frame = tracks.frame
-        open = [self._open.get(id) for id in tracks.track_ids.tolist()]
-        tracks = tracks[np.array([tracklet is not None for tracklet in open], np.bool_)]
+        known = [self._track(id) for id in tracks.track_ids.tolist()]
+        tracks = tracks[np.array([track is not None for track in known], np.bool_)]
         return Positions(
             camera_id=frame.camera_id,
             frame_index=frame.index,
             captured_ns=frame.captured_ns,
             floor_frame=frame.view.frame_id(frame.camera_id),
-            tracklet_ids=tuple(tracklet.tracklet_id for tracklet in open if tracklet),
+            tracklet_ids=tuple(track.tracklet.tracklet_id for track in known if track),
             boxes=tracks.boxes,
             floor_m=tracks.floor_m,
             scores=tracks.scores,
@@ -256,44 +257,3 @@ def _nearest_m(tracks: Tracks) -> NDArray[np.float32]:
     np.fill_diagonal(apart_m, np.inf)
     nearest_m: NDArray[np.float32] = np.nan_to_num(apart_m, nan=np.inf).min(axis=1, initial=np.inf)
     return nearest_m
-
-
-def _seen(tracks: Tracks, row: int, visibility: float, before: Tracklet) -> Tracklet:
-    """The tracklet as it is now."""
-    frame, now_ns = tracks.frame, tracks.frame.captured_ns
-    return replace(
-        before,
-        phase="updated" if now_ns > before.opened_ns else "opened",
-        seen_ns=now_ns,
-        floor_m=tracks.floor_m[row],
-        velocity_m_s=tracks.velocity_m_s[row],
-        covariance_m2=tracks.covariance_m2[row],
-        height_m=float(tracks.heights_m[row]),
-        visibility=visibility,
-        detection_score=float(tracks.scores[row]),
-        track_score=float(tracks.track_scores[row]),
-        frame_index=frame.index,
-        box=tracks.boxes[row],
-    )
-
-
-def _event(kind: Literal["opened", "updated", "closed"], tracklet: Tracklet) -> TrackletEvent:
-    return TrackletEvent(
-        kind=kind,
-        tracklet_id=tracklet.tracklet_id,
-        camera_id=tracklet.camera_id,
-        modality=tracklet.modality,
-        frame_index=tracklet.frame_index,
-        captured_ns=tracklet.seen_ns,
-        clock_domain=tracklet.clock,
-        box_px=tracklet.box_px,
-        box_normalized=tracklet.box_normalized,
-        image_size_px=tracklet.image_size_px,
-        opened_ns=tracklet.opened_ns,
-        detection_score=round(tracklet.detection_score, 4),
-        track_score=round(tracklet.track_score, 4),
-        visibility=round(tracklet.visibility, 4),
-        floor=tracklet.floor,
-        height_m=tracklet.known_height_m,
-        calibration_id=tracklet.calibration_id or None,
-    )

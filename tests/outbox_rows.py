@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from pipeline._store_outbox import unpacked
 from pipeline.publish._publisher import Row
 
 EVENT = """{"specversion":"1.0","id":"%(id)s","source":"/%(site)s/topview/match","type":"sightline.identity.observed.v1",\
@@ -34,6 +40,20 @@ def rows(count: int, keys: Sequence[str] = ("lobby",), family: str = "identity",
     """Numbered from `first`, with the keys in turn."""
     made = range(first, first + count)
     return [Row(n, family, keys[n % len(keys)], event(n, keys[n % len(keys)])) for n in made]
+
+
+def waiting(store: Path) -> list[Row]:
+    """What is in the outbox of a store, which is not touched: who closes one puts its log into it."""
+    with TemporaryDirectory() as folder:
+        for path in store.parent.glob(f"{store.name}*"):
+            shutil.copy(path, folder)
+        return _read(Path(folder) / store.name)
+
+
+def _read(store: Path) -> list[Row]:
+    with closing(sqlite3.connect(store)) as db:
+        pieces = db.execute("SELECT packed FROM outbox ORDER BY last").fetchall()
+    return [row for (piece,) in pieces for row in unpacked(piece)]
 
 
 def id_of(row: Row) -> str:

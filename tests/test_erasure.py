@@ -12,6 +12,7 @@ import pytest
 from byte_search import places
 from command_line import sightline
 from marked import marks
+from outbox_rows import waiting
 
 from pipeline.vault import Vault
 
@@ -104,8 +105,7 @@ def test_who_is_erased_from_a_run_that_has_ended_is_in_no_file_any_more(copy):
 def test_what_was_erased_is_published_when_the_run_is_started_again(copy, people, graph):
     gone = sorted(sealed(copy))[0]
     assert erase(copy, gone).returncode == 0
-    rows_ = rows(copy, "SELECT family, key, body FROM outbox")
-    assert [(family, key, bool(body)) for family, key, body in rows_] == [
+    assert [(row.family, row.key, bool(row.body)) for row in waiting(copy / "site.db")] == [
         ("identity", "topview_demo", True),
         ("state", gone, False),
     ]

@@ -26,7 +26,7 @@ class Confluent:
     """A `Producer`; acknowledgements come while it waits."""
 
     def __init__(self, access: Access, name: str = "") -> None:
-        self._is_named, self._committing = bool(name), Handed()
+        self._is_named, self._committing, self._last = bool(name), Handed(), Handed()
         settings = {
             "bootstrap.servers": ",".join(access.servers),
             "security.protocol": access.protocol,
@@ -60,6 +60,7 @@ class Confluent:
 
     def hand_over(self, messages: Iterable[Message]) -> Handed:
         handed, produce = Handed(), self._producer.produce
+        self._last = handed
         try:
             if self._is_named:
                 self._producer.begin_transaction()
@@ -96,7 +97,10 @@ class Confluent:
         until_s = time.monotonic() + within_s
         while not handed.settled.is_set() and (left_s := until_s - time.monotonic()) > 0:
             try:
-                self._producer.flush(min(left_s, POLL_S))  # `poll` would leave the last of them to linger
+                if handed is self._last:
+                    self._producer.flush(min(left_s, POLL_S))  # `poll` would leave the last of them to linger
+                else:
+                    self._producer.poll(min(left_s, POLL_S))
             except KafkaException as error:  # whatever it does now, this producer is of no use any more
                 handed.fail(_failure(error.args[0], ""))
 

@@ -79,13 +79,14 @@ class Drain:
     def _drain(self, waiting: Waiting, reader: ThreadPoolExecutor, last: int) -> bool:
         """Send what is committed, and read the next rows meanwhile. False where the run has ended."""
         most = self._publisher.most_rows
-        rows = waiting.after(self.number, last, most)
-        while len(rows) == most:
-            ahead = reader.submit(waiting.after, rows[-1].number, last, most)
-            if not self._send(rows):
+        rows, up_to = waiting.after(self.number, last, most)
+        while up_to < last:
+            ahead = reader.submit(waiting.after, up_to, last, most)
+            if (left := self._send(rows, self._publisher.on_their_way)) is None:
                 return False
-            rows = ahead.result()
-        if not self._send(rows):
+            more, up_to = ahead.result()
+            rows = [*left, *more]
+        if self._send(rows) is None:
             return False
         self._note(last)  # what is left is for others
         return True
@@ -102,10 +103,12 @@ class Drain:
                     return None
             self._publisher.idle()
 
-    def _send(self, rows: Sequence[Row]) -> bool:
-        """Send until they are all over there; False where that takes longer than the run lasts."""
+    def _send(self, rows: Sequence[Row], most_left: int = 0) -> Sequence[Row] | None:
+        """Send until no more are left than may be, which a publisher has on their way; None where that takes longer
+        than the run lasts.
+        """
         delay_s = DELAYS_S[0]
-        while rows:
+        while len(rows) > most_left:
             try:
                 sent = self._publisher.send(rows)
             except Unreachable as error:
@@ -115,10 +118,10 @@ class Drain:
                 self._note(rows[sent - 1].number)
                 rows, delay_s = rows[sent:], DELAYS_S[0]
             elif not self._waits(delay_s):
-                return False
+                return None
             else:
                 delay_s = min(2 * delay_s, DELAYS_S[1])
-        return True
+        return rows
 
     def _note(self, number: int) -> None:
         if self.away:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from pipeline.publish._publisher import Row, Unreachable
 
 STEP_S = 0.2  # so soon it notices that it is closed
 LEAVES_WITHIN_S = 2.0
-MOST = 1 << 30
+TOGETHER = 2000  # rows that are waited for while the next go, where there are no transactions
 log = logging.getLogger(__name__)
 
 
@@ -38,8 +39,10 @@ class Delivery:
     lease: Lease | None = None
     is_closed: bool = False
     _producer: Producer | None = None
-    _handed: tuple[int, Handed] | None = None  # the first row's number
-    _most: int = field(default=MOST, init=False)  # rows handed over together: fewer, after one was refused
+    _handed: deque[tuple[int, Handed]] = field(default_factory=deque, init=False)  # the first row's number
+    _most: int = field(
+        default=0, init=False
+    )  # rows handed over, and no others meanwhile, after one was refused
 
     @property
     def is_connected(self) -> bool:
@@ -75,63 +78,72 @@ class Delivery:
             self.forget()
             raise Unreachable(str(error)) from error
         except Unreachable:
-            if self._handed is None:
+            if not self._handed:
                 self.forget()
             raise
 
     def renew(self) -> None:
         """The lease, if it is time to."""
-        if self.lease and self.lease.is_due and self._handed is None:
+        if self.lease and self.lease.is_due and not self._handed:
             self._renew()
 
     def leave(self) -> None:
         """Say that the lease is over, if that can be said now."""
-        if self._producer is not None and self._handed is None:
+        if self._producer is not None and not self._handed:
             with suppress(Unreachable, InputError):
                 self._renew(LEAVES_WITHIN_S)
 
     def forget(self) -> None:
         """What is not acknowledged is given up here: it goes out again from the outbox."""
-        producer, self._producer, self._handed = self._producer, None, None
+        producer, self._producer = self._producer, None
+        self._handed.clear()
         if producer is not None:
             producer.close()
 
     def _sent(self, rows: Sequence[Row]) -> int:
-        if self._handed is None or self._handed[0] != rows[0].number:
-            self._begin(rows)
-        if self._handed is None:  # the first one is no event
+        self._hand_over(rows)
+        if not self._handed:  # the first one is no event
             return 1
-        handed = self._handed[1]
+        _, handed = self._handed[0]
         self._wait(handed, self.within_s)
         if handed.failure is None:
-            self._handed = None
+            self._handed.popleft()
             self._commit()
-            self._most = min(self._most * 2, MOST)
+            self._most = self._most * 2 if self._most * 2 < TOGETHER else 0
             return handed.number
+        is_alone = handed.number == len(self._handed) == 1
         self.forget()
         if not handed.failure.for_good:
             raise Unreachable(handed.failure.reason)
-        if handed.number > 1:  # which one it is shows when they go in smaller groups
-            self._most = handed.number // 2
+        if not is_alone:  # which one it is shows when they go in smaller groups
+            self._most = max(1, handed.number // 2)
             self.connect()
             return self._sent(rows)
         self._reject(rows[0], handed.failure.reason)
         return 1
 
-    def _begin(self, rows: Sequence[Row]) -> None:
-        """Hand over as many as may go together; if the first is none that could go, reject it. They go one by one: a
-        list of them would be looked through by the garbage collector again and again.
+    def _hand_over(self, rows: Sequence[Row]) -> None:
+        """What is not on its way yet, in groups; one transaction at a time. A row that could never go is rejected.
+        They go one by one: a list of them would be looked through by the garbage collector again and again.
         """
-        if self._handed is not None:
+        if self._handed and self._handed[0][0] != rows[0].number:
             self.forget()
             self.connect()
-        try:
-            first = message(rows[0], self.topics)
-        except Unreadable as error:
-            self._reject(rows[0], str(error))
-            return
-        messages = chain((first,), _readable(rows[1 : self._most], self.topics))
-        self._handed = (rows[0].number, self._its().hand_over(messages))
+        at = sum(handed.number for _, handed in self._handed)
+        while at < len(rows) and not (self._handed and (self.lease or self._most)):
+            try:
+                first = message(rows[at], self.topics)
+            except Unreadable as error:
+                if not self._handed:
+                    self._reject(rows[at], str(error))
+                return
+            most = self._most or (len(rows) if self.lease else TOGETHER)
+            messages = chain((first,), _readable(rows[at + 1 : at + most], self.topics))
+            handed = self._its().hand_over(messages)
+            self._handed.append((rows[at].number, handed))
+            at += handed.number
+            if handed.failure:
+                return
 
     def _reject(self, row: Row, reason: str) -> None:
         """Put what nobody takes where it can be seen, and wait until it is there."""

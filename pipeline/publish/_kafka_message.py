@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +13,15 @@ from pipeline.publish._publisher import Row
 Headers = list[
     tuple[str, str | bytes | None]
 ]  # as confluent-kafka has it: a list of no narrower type will do
+OFTEN = (
+    "ce_specversion",
+    "ce_source",
+    "ce_type",
+    "ce_subject",
+    "ce_dataschema",
+    "content-type",
+    "ce_partitionkey",
+)
 JSON = ("content-type", b"application/json")
 SEALED = ("content-type", b"application/octet-stream")
 WHOLE_BYTES = 1 << 16  # of a refused message this much is kept
@@ -59,24 +69,39 @@ def message(row: Row, topics: Mapping[str, str]) -> Message:
         event = _read(row.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(f"is no event: {error}") from error
+    version, source, type, subject, schema, content, key = _often(
+        event.specversion,
+        event.source,
+        event.type,
+        event.subject,
+        event.dataschema,
+        event.datacontenttype,
+        event.partitionkey,
+    )
     return Message(
         topics[row.family],
         row.key.encode(),
         bytes(event.data),
         [
-            ("ce_specversion", event.specversion.encode()),
+            version,
             ("ce_id", event.id.encode()),
-            ("ce_source", event.source.encode()),
-            ("ce_type", event.type.encode()),
-            ("ce_subject", event.subject.encode()),
+            source,
+            type,
+            subject,
             ("ce_time", event.time.encode()),
-            ("ce_dataschema", event.dataschema.encode()),
+            schema,
             ("ce_sequence", event.sequence.encode()),
-            ("ce_partitionkey", event.partitionkey.encode()),
+            key,
             ("ce_traceparent", event.traceparent.encode()),
-            ("content-type", event.datacontenttype.encode()),
+            content,
         ],
     )
+
+
+@lru_cache(maxsize=4096)
+def _often(*values: str) -> list[tuple[str, bytes]]:
+    """Headers of what many events say alike."""
+    return [(name, value.encode()) for name, value in zip(OFTEN, values, strict=True)]
 
 
 def rejected(row: Row, reason: str, topics: Mapping[str, str]) -> Message:

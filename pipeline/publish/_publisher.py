@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
+
 from pipeline.gallery_key import GalleryKey
 
 FAMILIES = frozenset({"identity", "tracklet", "system", "state", "gallery", "rejected"})
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One message of the outbox. Families are topics; "state" is who somebody is now, by identity."""
 
     number: int  # the outbox's own order: ascending, never used again
@@ -42,7 +43,8 @@ class Publisher(ABC):
     """
 
     families: ClassVar[frozenset[str]] = FAMILIES  # those that it takes
-    most_rows: ClassVar[int] = 1000  # or by its settings: sent at once
+    most_rows: ClassVar[int] = 1000  # or by its settings: sent at once, and as many more as lie in one piece
+    on_their_way: ClassVar[int] = 0  # or by its settings: so many may be, when it is given more
     idles_every_s: ClassVar[float | None] = None  # or by its settings: so often `idle` is called
 
     @abstractmethod

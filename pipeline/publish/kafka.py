@@ -26,7 +26,7 @@ from pipeline.publish._kafka_reader import there
 from pipeline.publish._publisher import Publisher, Row, Sharing, Unreachable
 
 PORT = 9092
-ALONE_AT_ONCE = 20_000
+AT_ONCE, ALONE_AT_ONCE = 10_000, 20_000
 log = logging.getLogger(__name__)
 
 
@@ -115,8 +115,15 @@ class Kafka(Publisher):
 
     @property
     def most_rows(self) -> int:  # type: ignore[override]  # it depends on the settings
-        """More where a transaction takes longer than what is in it."""
-        return ALONE_AT_ONCE if self._is_exclusive and self.client == "confluent" else Publisher.most_rows
+        """More where it is quicker; and where a transaction takes longer than what is in it."""
+        if self.client != "confluent":
+            return Publisher.most_rows
+        return ALONE_AT_ONCE if self._is_exclusive else AT_ONCE
+
+    @property
+    def on_their_way(self) -> int:  # type: ignore[override]  # it depends on the settings
+        """The broker is not to be without work while more is handed over; a transaction goes alone."""
+        return 0 if self._is_exclusive else 2 * self.most_rows
 
     @property
     def idles_every_s(self) -> float | None:  # type: ignore[override]  # it depends on the settings

@@ -128,9 +128,13 @@ class Floor(Stage[Detections, Tracks]):
     def snapshot(self) -> dict[str, Any]:
         people = {f.name: getattr(self._people, f.name) for f in fields(_People)[1:]}
         motion = {name: getattr(self._people.motion, name) for name in Motion.__slots__}
-        return {"people": people, "motion": motion, "next_id": self._next_id, "now_ns": self._now_ns}
+        numbers = {"next_id": self._next_id, "now_ns": self._now_ns}
+        return {
+            "followed": {"people": people, "motion": motion, **numbers}
+        }  # one entry: all of it changes at once
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
+        snapshot = snapshot["followed"]
         people = {name: array.copy() for name, array in snapshot["people"].items()}
         self._people = _People(Motion(**snapshot["motion"]), **people)
         self._next_id, self._now_ns = snapshot["next_id"], snapshot["now_ns"]

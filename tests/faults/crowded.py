@@ -130,11 +130,11 @@ def mutated(name):
 def _deletes_before_the_acknowledgement():
     send = _drain.Drain._send
 
-    def sending(self, rows):
+    def sending(self, rows, most_left=0):
         if rows:
             self._acknowledge(self.name, (rows[-1].number, self._publisher.mark()))
             _wait_until_written(self, rows[-1].number)
-        return send(self, rows)
+        return send(self, rows, most_left)
 
     _drain.Drain._send = sending
 

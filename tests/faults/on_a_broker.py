@@ -1,10 +1,8 @@
 """The crowd's run with its events on a real broker, and what has arrived there as kcat reads it."""
 
 import json
-import sqlite3
 import subprocess
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from crowded import command, conduct, judged, judgement, kill, walkers, write_crowd
 from kcat import seen
+from outbox_rows import waiting
 
 LIMIT_S = 300.0
 TOPICS = ("identities", "tracklets")
@@ -64,8 +63,7 @@ class Crowd:
 
     def waiting(self):
         """How many rows are in the outbox of a run that does not go on."""
-        with closing(sqlite3.connect(self.out / "site.db")) as db:
-            return db.execute("SELECT count(*) FROM outbox").fetchone()[0]
+        return len(waiting(self.out / "site.db"))
 
     def arrived(self, servers=""):
         """The events on the broker, in the order of their topic."""

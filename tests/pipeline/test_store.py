@@ -12,14 +12,17 @@ import pytest
 from builders import GAP, IDENTITY_EVENT, TRACKLET_EVENT
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outbox_rows import rows, waiting
 from stored import ORIGIN, VECTOR, Shelf, cut, gallery, held, somebody, stored
 
 from pipeline import _store_file
 from pipeline._store_commands import Asked, add_command, add_entry, audit, commands, take_command
 from pipeline._store_facts import Origin
+from pipeline._store_file import DamagedError, FaultError
 from pipeline.cuts import Cuts
 from pipeline.keyed import Changes
 from pipeline.order import Barrier
+from pipeline.publish._publisher import Row
 from pipeline.publish.log import Log
 from pipeline.store import Keeping, Store, StoreError
 from pipeline.vault import FORMAT, NONCE, TAG, Vault
@@ -210,14 +213,14 @@ def test_publishers_see_events_when_their_cut_is_written_and_what_all_have_is_de
         (2, "identity", "site"),
         (3, "state", "P-1"),
     ]
-    assert (second.rows, count(tmp_path, "outbox")) == ([], 3)
+    assert (second.rows, waiting(tmp_path / "site.db")) == ([], first.rows)
     second.away = ""
     with stored(tmp_path, {"first": first, "second": second}) as (store, _):
         store.emit(IDENTITY_EVENT)
         store.end()
     assert second.rows == first.rows
     assert [json.loads(row.body)["sequence"] for row in first.rows if row.family == "identity"] == ["1", "2"]
-    assert (first.rows[-1].number, count(tmp_path, "outbox")) == (5, 0)
+    assert (first.rows[-1].number, waiting(tmp_path / "site.db")) == (5, [])
 
 
 def test_a_publisher_that_takes_little_at_once_gets_all_in_order(tmp_path):
@@ -252,12 +255,12 @@ def test_too_many_events_for_a_publisher_that_is_away_stop_the_graph_and_are_kep
             for _ in range(100):
                 store.emit(TRACKLET_EVENT)
             store.take(cut(at_ns))
-    waiting = count(tmp_path, "outbox")
-    assert waiting > 1000
+    left = waiting(tmp_path / "site.db")
+    assert len(left) > 1000
     shelf = Shelf()
     with stored(tmp_path, {"shelf": shelf}) as (store, _):
         store.end()
-    assert len(shelf.rows) == waiting
+    assert shelf.rows == left
 
 
 def test_what_a_publisher_fails_with_stops_the_graph(tmp_path):
@@ -274,10 +277,10 @@ def test_a_publisher_that_is_no_longer_in_the_graph_is_not_waited_for(tmp_path):
     with stored(tmp_path, {"gone": Shelf(away="for good"), "log": Log()}) as (store, _):
         store.emit(TRACKLET_EVENT)
         store.take(cut(5))
-    assert count(tmp_path, "outbox") == 1
+    assert len(waiting(tmp_path / "site.db")) == 1
     with stored(tmp_path, {"log": Log()}) as (store, _):
         store.end()
-    assert count(tmp_path, "outbox") == 0
+    assert waiting(tmp_path / "site.db") == []
 
 
 @pytest.mark.parametrize(
@@ -338,7 +341,7 @@ def test_a_newer_store_is_refused(tmp_path):
     with opened(tmp_path) as db:
         db.execute("PRAGMA user_version = 7")
     with pytest.raises(
-        StoreError, match=r"written by a newer version \(store 7, this one knows 2\); run that one"
+        StoreError, match=r"written by a newer version \(store 7, this one knows 3\); run that one"
     ):
         restored(tmp_path)
 
@@ -351,6 +354,54 @@ def test_an_older_store_is_migrated_and_keeps_what_it_holds(tmp_path, monkeypatc
     assert state(tmp_path) == {"plain": 1}
     assert count(tmp_path, "more") == 1
     assert restored(tmp_path).cut.at_ns == 5
+
+
+def second_version(path, sent):
+    """A store as version 2 wrote it, with these rows in its outbox."""
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"{_store_file.FIRST}{_store_file.SECOND}")
+        for row in sent:
+            values = row.number, row.family, row.key, row.body
+            said = _store_file.checksum("outbox", *values)
+            db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)", (*values, said))
+        db.execute(f"PRAGMA application_id = {_store_file.OURS}")
+        db.execute("PRAGMA user_version = 2")
+        db.commit()
+
+
+def test_what_waited_in_a_store_of_version_2_still_does(tmp_path):
+    sent = [*rows(3), Row(4, "gallery", "P-1", b"sealed"), *rows(2, first=5)]
+    second_version(tmp_path / "site.db", sent)
+    _store_file.opened(tmp_path / "site.db").close()
+    assert waiting(tmp_path / "site.db") == sent
+    with opened(tmp_path) as db:
+        assert db.execute("SELECT last FROM outbox WHERE identity = 'P-1'").fetchall() == [(4,)]
+
+
+def test_a_store_of_version_2_whose_outbox_is_damaged_is_said_and_not_changed(tmp_path):
+    second_version(tmp_path / "site.db", rows(3))
+    with opened(tmp_path) as db:
+        db.execute("UPDATE outbox SET body = x'77' WHERE number = 2")
+        db.commit()
+    with pytest.raises(DamagedError, match="row 2 of the outbox is not what was written"):
+        _store_file.opened(tmp_path / "site.db")
+    with opened(tmp_path) as db:
+        assert db.execute("SELECT count(number) FROM outbox").fetchone() == (3,)
+
+
+def test_a_piece_of_the_outbox_that_is_damaged_stops_the_graph(tmp_path):
+    away = Shelf(away="is at lunch")
+    with stored(tmp_path, {"shelf": away}) as (store, _):
+        store.emit(TRACKLET_EVENT)
+        store.take(cut(5))
+    with opened(tmp_path) as db:
+        db.execute("UPDATE outbox SET packed = x'77'")
+        db.commit()
+    with (
+        pytest.raises(FaultError, match="what ends with row 1 of the outbox is not what was written"),
+        stored(tmp_path, {"shelf": Shelf()}) as (store, _),
+    ):
+        store.end()
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path, monkeypatch):

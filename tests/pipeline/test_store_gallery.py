@@ -1,10 +1,9 @@
 """What replicas of the gallery are told of a store: in the transaction of each cut, sealed, and nothing of who is gone."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import outbox_rows
 import pytest
 from byte_search import places
 from stored import VECTOR, Shelf, cut, gallery, somebody, stored
@@ -41,8 +40,8 @@ class Told(Shelf):
 
 
 def waiting(folder):
-    with closing(sqlite3.connect(folder / "site.db")) as db:
-        return db.execute("SELECT key, body FROM outbox WHERE family = 'gallery' ORDER BY number").fetchall()
+    rows = outbox_rows.waiting(folder / "site.db")
+    return [(row.key, row.body) for row in rows if row.family == "gallery"]
 
 
 def told(folder, *cuts, **settings):

@@ -9,6 +9,7 @@ from kcat import ids, once, seen, topic_settings
 from outbox_rows import event, id_of, rows
 
 from configs.build import InputError
+from pipeline.publish import _kafka_delivery
 from pipeline.publish._publisher import Row, Unreachable
 from pipeline.publish.kafka import Kafka
 
@@ -144,6 +145,24 @@ def test_what_the_broker_never_takes_is_put_aside_and_the_rest_goes_on(published
     assert "TOO_LARGE" in aside.headers["rejected_reason"].upper().replace(" ", "_")
     assert aside.headers["rejected_bytes"] == str(len(large.body))
     assert large.body.startswith(aside.value.encode())
+
+
+@CLIENTS
+def test_more_goes_out_while_the_first_are_waited_for(published, broker, site, client, monkeypatch):
+    monkeypatch.setattr(_kafka_delivery, "TOGETHER", 10)
+    publisher = published(site, client=client)
+    sent = rows(60)
+    sent[33] = Row(34, "identity", "lobby", b"no event")
+    assert publisher.send(sent[:25]) == 10
+    on_their_way = [handed.number for _, handed in publisher._open()._handed]
+    assert on_their_way == [10, 5]
+    assert publisher.send(sent[10:]) == 10
+    handed = [handed.number for _, handed in publisher._open()._handed]
+    assert handed == [5, 8]  # up to the one that has to wait its turn
+    send_all(publisher, sent[20:])
+    assert ids(seen(broker.servers, f"{site}.identities.v1")) == [
+        id_of(row) for row in sent if row is not sent[33]
+    ]
 
 
 def test_a_row_that_is_no_event_is_put_aside(published, broker, site):

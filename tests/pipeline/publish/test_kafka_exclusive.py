@@ -110,8 +110,8 @@ def test_what_was_under_way_when_another_took_over_is_taken_back(writer, broker,
     first = writer(site, client)
     first.send(rows(3))
     delivery = first._delivery
-    delivery._begin(rows(3, first=4))  # acknowledged, but its transaction is not over
-    delivery._wait(delivery._handed[1], 30)
+    delivery._hand_over(rows(3, first=4))  # acknowledged, but its transaction is not over
+    delivery._wait(delivery._handed[0][1], 30)
     second = writer(site, client)
     second.send(rows(3, first=11))
     with pytest.raises((Unreachable, OtherWriterError)):

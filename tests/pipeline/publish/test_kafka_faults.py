@@ -9,6 +9,7 @@ from kcat import ids, once, seen
 from outbox_rows import id_of, rows
 from proxy import Proxy
 
+from pipeline.publish import _kafka_delivery
 from pipeline.publish._publisher import Unreachable
 from pipeline.publish.kafka import Kafka
 
@@ -30,6 +31,12 @@ def collected():
     """What is left to the collector is collected within the test that left it."""
     yield
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def grouped(monkeypatch):
+    """Some are on their way while others are waited for."""
+    monkeypatch.setattr(_kafka_delivery, "TOGETHER", AT_ONCE // 3)
 
 
 class Sending:
