@@ -48,8 +48,14 @@ class Paced(Source[Frame]):
         depths = [made.integers(0, 6000, (480, 640), np.uint16) for _ in range(4)]
         for index in range(self.frames):
             time.sleep(1 / FPS)
-            color, depth = colors[index % 4], depths[index % 4]
+            color, depth = self._copied(colors[index % 4]), self._copied(depths[index % 4])
             yield Frame(self.camera_id, index, time.monotonic_ns(), VIEW, color=color, depth=depth)
+
+    def _copied(self, picture: Any) -> Any:
+        """As a camera's pictures are, out of the memory of what they come from."""
+        copy = self.room(picture.shape, picture.dtype)
+        np.copyto(copy, picture)
+        return copy
 
 
 def by_slots(frames: int) -> tuple[list[float], float]:

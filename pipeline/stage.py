@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
+
 from calibration.camera import Mount
 from calibration.site import Site, SiteCamera
 from configs.build import InputError as InputError  # engines, which know no pipeline, raise it too
@@ -27,6 +29,7 @@ class NoCameraError(InputError):
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+Room = Callable[[tuple[int, ...], Any], Any]
 
 
 class Memory(Enum):
@@ -68,6 +71,9 @@ class Source(_Part, Generic[Out]):
     silent_s: float = field(default=5.0, kw_only=True)
     # called by a source that waits for long: it is alive, though it has nothing to give
     pulse: Callable[[], None] = field(default_factory=lambda: _nothing, init=False, repr=False, compare=False)
+    # makes a picture of (shape, dtype) to be filled, where it need not be copied again; what is in a frame that was
+    # yielded must not be looked at any more
+    room: Room = field(default_factory=lambda: np.empty, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.silent_s <= 0:

@@ -4,10 +4,13 @@ can be left behind, whoever is killed. One side writes and finds free slots, the
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import struct
+import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from errno import ENOMEM, ENOSPC
 from functools import lru_cache
 from typing import Any
@@ -50,19 +53,48 @@ class Slots:
                 raise InputError(_too_small(SLOTS * self.slot_bytes)) from error
             raise
         self._memory = mmap.mmap(self.fd, SLOTS * self.slot_bytes)
+        self._lent: list[
+            tuple[weakref.ref[Any], int]
+        ] = []  # pictures of a frame that is not written yet, and where
+        self._lending = 0  # the slot that they are in
+
+    def room(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any] | None:
+        """A picture to be filled where it will be read, or None where there is no room for it now."""
+        lent = [(offset, there) for there, offset in self._held()]
+        if not lent:
+            free = self._free()
+            if free is None:
+                return None
+            self._lending = free
+        offset = max((_padded(offset + picture.nbytes) for offset, picture in lent), default=HEAD)
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if offset + size > self.slot_bytes:
+            return None
+        picture = np.ndarray(shape, dtype, self._memory, self._lending * self.slot_bytes + offset)
+        self._lent.append((weakref.ref(picture), offset))
+        return picture
 
     def fits(self, pictures: Mapping[str, Any]) -> bool:
         return needed(pictures) + HEAD + len(NAMES) * ALIGNED <= self.slot_bytes
 
     def write(self, sequence: int, pictures: Mapping[str, Any]) -> int | None:
         """The number of the slot that now holds them, or None while every slot is held."""
-        number = self._free()
+        held = self._held()
+        there = {id(picture): offset for picture, offset in held}
+        is_whole = bool(held) and there.keys() <= {id(picture) for picture in pictures.values()}
+        number = self._lending if is_whole else self._free()
         if number is None:
             return None
         start = number * self.slot_bytes
         offset, told = HEAD, b""
+        if is_whole:
+            offset = max(offset + picture.nbytes for picture, offset in held)
+            self._lent = []
         for name in NAMES:
             picture = pictures.get(name)
+            if is_whole and id(picture) in there:
+                told += _described(picture, there[id(picture)])
+                continue
             offset = _padded(offset)
             told += _described(picture, offset)
             if picture is not None:
@@ -72,12 +104,21 @@ class Slots:
         return number
 
     def close(self) -> None:
-        self._memory.close()
+        with suppress(BufferError):  # a picture is still there: the memory goes with the last of them
+            self._memory.close()
         os.close(self.fd)
+
+    def _held(self) -> list[tuple[Any, int]]:
+        """Pictures that were lent and that somebody has, and where they are."""
+        held = [(picture, offset) for there, offset in self._lent if (picture := there()) is not None]
+        if len(held) < len(self._lent):
+            self._lent = [one for one in self._lent if one[0]() is not None]
+        return held
 
     def _free(self) -> int | None:
         """The first, since it is the one that was used last: it lies in the processor's cache."""
-        free = (n for n in range(SLOTS) if self._memory[n * self.slot_bytes] == FREE)
+        taken = self._lending if self._lent else None
+        free = (n for n in range(SLOTS) if n != taken and self._memory[n * self.slot_bytes] == FREE)
         return next(free, None)
 
     def _put(self, picture: Any, at: int) -> int:

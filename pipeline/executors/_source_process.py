@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, get_type_hints
 
 import msgspec
+import numpy as np
 
 from pipeline.executors._link import LogSender, Receiver, Sender
 from pipeline.executors._slots import NAMES, Slots, needed
@@ -61,6 +62,7 @@ def _serve(job: Mapping[str, Any], sender: Sender, receiver: Receiver) -> None:
         shipping = _Shipping(job, sender, source.frame_bytes)
         sender.say("opened", None)
         _, from_ns = receiver.hear(FOR_EVER_S) or ("", 0)
+        source.room = shipping.room
         source.pulse = partial(shipping.pulse, job["silent_s"] / 4)
         threading.Thread(target=_listen, args=(receiver, source, closing), daemon=True).start()
         for message in source.produce(from_ns):
@@ -112,6 +114,11 @@ class _Shipping:
             case _:
                 self._sender.say("message", message)
         self._said_s = time.monotonic()
+
+    def room(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
+        """In shared memory, where there is some left."""
+        lent = None if self._slots is None else self._slots.room(shape, dtype)
+        return np.empty(shape, dtype) if lent is None else lent
 
     def pulse(self, every_s: float) -> None:
         if time.monotonic() - self._said_s > every_s:

@@ -17,7 +17,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from pipeline.stage import InputError
+import numpy as np
+
+from pipeline.stage import InputError, Room
 from stages.source._filters import Chain, Filters
 from stages.source._moments import Moment, Optics, Shot, Stream
 from stages.source._sdk import CALL_S, choose, optics_of, pixels_of, sdk, shot_of, within
@@ -107,10 +109,10 @@ class Camera:
         since_s = time.monotonic() - limit_s
         return " and ".join(stream for stream in self._profiles if self._heard_s[stream] < since_s)
 
-    def developed(self, moment: Moment) -> Moment:
+    def developed(self, moment: Moment, room: Room = np.empty) -> Moment:
         """The moment with pixels in the place of the SDK's frames, colour laid onto depth where that is wanted."""
         shots = self._aligning.aligned(moment.shots) if self._wanted.is_aligned else moment.shots
-        return Moment(tuple(shot_of(shot.picture, pixels_of(shot.picture)) for shot in shots))
+        return Moment(tuple(shot_of(shot.picture, pixels_of(shot.picture, room)) for shot in shots))
 
     def optics(self, moment: Moment) -> Optics:
         """What frames need to know of this device, by one of its moments; `developed` loses it."""

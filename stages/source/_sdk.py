@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from calibration.camera import Intrinsics, Pose, Registration
-from pipeline.stage import InputError
+from pipeline.stage import InputError, Room
 from stages.source._moments import STREAMS, Optics, Shot, Stream
 
 T = TypeVar("T")
@@ -65,13 +65,15 @@ def shot_of(frame: Any, picture: Any = None) -> Shot:
     return Shot(stream, frame.timestamp, domain, frame.frame_number, pixels)
 
 
-def pixels_of(frame: Any) -> Any:
-    """Depth and grey as (h, w), colour as (h, w, 3) RGB; nothing of the SDK's memory is kept."""
+def pixels_of(frame: Any, room: Room = np.empty) -> Any:
+    """Depth and grey as (h, w), colour as (h, w, 3) RGB, in `room`; nothing of the SDK's memory is kept."""
     data = np.asanyarray(frame.get_data())
     name = frame.profile.format().name
     if name in CHANNELS:
-        return np.ascontiguousarray(data[..., CHANNELS[name]])
-    return data.copy()
+        data = data[..., CHANNELS[name]]
+    pixels = room(data.shape, data.dtype)
+    np.copyto(pixels, data)
+    return pixels
 
 
 def optics_of(lead: Any, color: Any = None, depth_scale_m: float = 0.001) -> Optics:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Literal
 
 from pipeline.messages import SystemEvent
+from pipeline.stage import Source
 from stages.source._camera import Camera
 from stages.source._devices import DEVICES
 from stages.source._feed import Feed, Given
@@ -22,16 +23,16 @@ Ending = tuple[Literal["source_down", "source_stalled"], str]
 
 class Session:
     """One device at work; once it has run, `ending` says why it no longer does, `was_up` if it ever gave a frame.
-    `pulse` is called as long as it answers.
+    The source's `pulse` is called as long as it answers.
     """
 
     def __init__(
-        self, camera: Camera, serial: str, stall_s: float, feed: Feed, pulse: Callable[[], None]
+        self, camera: Camera, serial: str, stall_s: float, feed: Feed, source: Source[Given]
     ) -> None:
         self.was_up = False
         self.ending: SystemEvent
         self._camera, self._serial, self._stall_s, self._feed = camera, serial, stall_s, feed
-        self._pulse = pulse
+        self._source = source
         self._moments, self._said_unpaired = Moments(camera.rates_hz), 0
 
     def run(self, closing: threading.Event) -> Iterator[Given]:
@@ -50,7 +51,7 @@ class Session:
         try:
             self._camera.start(grace_s=max(0.0, STARTING_S - self._stall_s))
             while not closing.is_set():
-                self._pulse()
+                self._source.pulse()
                 shot = self._camera.wait(WAIT_S)
                 if shot is not None:
                     for moment in self._moments.add(shot):
@@ -71,7 +72,7 @@ class Session:
             told = "; ".join([self._camera.name, *self._camera.warnings()])
             self._feed.begin(self._camera.optics(moment), told, self._camera.ties_clocks)
             self.was_up = True
-        yield from self._feed.take(self._camera.developed(moment), time.monotonic_ns())
+        yield from self._feed.take(self._camera.developed(moment, self._source.room), time.monotonic_ns())
 
     def _unpaired(self, least: int) -> Iterator[Given]:
         """Say that pictures of other streams found no moment, once there are enough of them."""

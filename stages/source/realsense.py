@@ -103,7 +103,7 @@ class RealSense(Source[Frame | SystemEvent | Reset]):
         feed = Feed(self.camera_id, self.mount, Timeline(self.place.clock_offset_ms, from_ns - 1))
         is_first, delay_s = True, DELAYS_S[0]
         while not self._closing.is_set():
-            session = Session(self._opened, self._claim.serial, self.stall_s, feed, self.pulse)
+            session = Session(self._opened, self._claim.serial, self.stall_s, feed, self)
             yield from session.run(self._closing)
             if session.was_up or is_first:
                 yield session.ending

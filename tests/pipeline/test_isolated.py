@@ -234,6 +234,53 @@ def test_a_slot_that_holds_something_else_is_refused():
     slots.close()
 
 
+def filled(slots, shape, value):
+    picture = slots.room(shape, np.uint16)
+    picture[:] = value
+    return picture
+
+
+def test_a_picture_that_was_made_in_a_slot_is_read_there(monkeypatch):
+    slots = Slots(b"r" * 16, 1, 1000)
+    mapped = Mapped(os.dup(slots.fd), b"r" * 16, 1)
+    copied = []
+    put = Slots._put
+    monkeypatch.setattr(Slots, "_put", lambda *given: copied.append(1) or put(*given))
+    for n in range(3 * SLOTS):
+        pictures = {"color": filled(slots, (2, 3), n), "depth": filled(slots, (5,), 7)}
+        read = mapped.read(slots.write(n, pictures), n)
+        assert (read["color"].tolist(), read["depth"].tolist()) == ([[n] * 3] * 2, [7] * 5)
+        del pictures, read
+    pictures = {"depth": filled(slots, (4,), 3), "infrared": np.full(4, 9, np.uint16)}
+    read = mapped.read(slots.write(99, pictures), 99)
+    assert (read["depth"].tolist(), read["infrared"].tolist(), len(copied)) == ([3] * 4, [9] * 4, 1)
+    slots.close()
+
+
+def test_a_picture_that_is_not_in_a_frame_yet_is_not_written_over():
+    slots = Slots(b"r" * 16, 1, 1000)
+    mapped = Mapped(os.dup(slots.fd), b"r" * 16, 1)
+    early, late = filled(slots, (4,), 1), filled(slots, (4,), 2)
+    for n in range(3 * SLOTS):
+        assert mapped.read(slots.write(n, {"depth": early}), n)["depth"].tolist() == [1] * 4
+    assert late.tolist() == [2] * 4
+    del early
+    assert mapped.read(slots.write(50, {"depth": late}), 50)["depth"].tolist() == [2] * 4
+    given_up = filled(slots, (4,), 3)
+    del given_up
+    assert mapped.read(slots.write(51, {"depth": filled(slots, (4,), 4)}), 51)["depth"].tolist() == [4] * 4
+    slots.close()
+
+
+def test_where_there_is_no_room_a_picture_is_made_elsewhere():
+    slots = Slots(b"r" * 16, 1, 100)
+    assert slots.room((10_000,), np.uint16) is None
+    for n in range(SLOTS):
+        slots.write(n, {"depth": np.zeros(4, np.uint16)})
+    assert slots.room((4,), np.uint16) is None
+    slots.close()
+
+
 def test_a_slot_is_free_again_when_the_last_array_on_it_goes():
     slots = Slots(b"r" * 16, 1, 100)
     mapped = Mapped(os.dup(slots.fd), b"r" * 16, 1)
