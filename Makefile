@@ -1,7 +1,7 @@
 # make run: the main job on simulated people. make test: every check that CI makes. Neither needs root.
 PYTHON ?= python3
 VENV := .venv
-WORKERS ?= 0
+WORKERS ?= 2
 BIN := $(VENV)/bin
 # compiled now, not when it is first imported, nor each time where Python may not write
 UV := $(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python -c constraints.txt

@@ -8,15 +8,19 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from broker import Broker
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
+DEVICES = frozenset(
+    {"test_camera.py", "test_devices.py", "test_isolated_cameras.py", "test_realsense.py", "test_signals.py"}
+)
 LISTED = ROOT / "tests" / "skips.txt"
 
 
@@ -69,6 +73,21 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     running.start()
     yield running
     running.stop()
+
+
+class Together(LoadFileScheduling):
+    """A file of tests to one worker of pytest-xdist; and all that use RealSense devices to the same: a machine has each
+    device once.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "devices" if Path(file).name in DEVICES else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Called where tests run in several processes."""
+    return Together(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

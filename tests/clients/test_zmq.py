@@ -1,6 +1,5 @@
 """Hearing a publisher over real sockets, and filling from its log what was missed."""
 
-import gc
 import threading
 import time
 
@@ -15,8 +14,8 @@ from zmq.auth.thread import ThreadAuthenticator
 class Speaker:
     """A publisher that says what it is told to, and not what it is not."""
 
-    def __init__(self, secret_key=None):
-        self._socket = zmq.Context.instance().socket(zmq.XPUB)  # it hears when somebody has come
+    def __init__(self, secret_key=None, context=None):
+        self._socket = (context or zmq.Context.instance()).socket(zmq.XPUB)  # it hears when somebody has come
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # each one
         if secret_key:
             self._socket.curve_secretkey = secret_key
@@ -147,18 +146,19 @@ def secured(tmp_path):
     (tmp_path / "clients").mkdir()
     _, key_file = zmq.auth.create_certificates(tmp_path / "clients", "reader")
     public, secret = zmq.auth.load_certificate(key_file)
-    gc.collect()  # an authenticator before this one, of the same context, is over
-    zap = ThreadAuthenticator(zmq.Context.instance())
+    context = zmq.Context()  # of its own: only one can say in each who may come
+    zap = ThreadAuthenticator(context)
     zap.start()
     zap.configure_curve(location=str(tmp_path / "clients"))
     server_public, server_secret = zmq.curve_keypair()
-    speaker = Speaker(server_secret)
+    speaker = Speaker(server_secret, context)
     file = tmp_path / "secret"
     file.write_bytes(secret)
     file.chmod(0o600)
     yield speaker, server_public.decode(), file
     speaker.close()
     zap.stop()
+    context.term()
 
 
 def test_with_a_key_that_is_listed_it_is_let_in_and_with_another_it_hears_nothing(secured, monkeypatch):

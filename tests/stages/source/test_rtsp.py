@@ -263,10 +263,10 @@ def test_a_camera_that_freezes_or_goes_away_is_said_so_and_comes_back(monkeypatc
     frames = [m for m in every if isinstance(m, Frame)]
     assert all(np.diff([frame.captured_ns for frame in frames]) > 0)
     gaps = [m for m in every if isinstance(m, SystemEvent) and m.kind == "gap"]
-    lost = [gap.counts["connection"] for gap in gaps]
-    assert gaps[1].detail.endswith(f"not connected, {lost[1]} frames at its rate")
+    lost = [gap.counts.get("connection", 0) for gap in gaps]  # on a busy machine not a frame may be missing
+    assert gaps[-1].detail.endswith(f"not connected, {lost[-1]} frames at its rate")
     skipped = np.diff([frame.index for frame in frames]) - 1
-    assert skipped[skipped > 0].tolist() == lost
+    assert skipped[skipped > 0].tolist() == [count for count in lost if count]
     assert not [m for m in every if isinstance(m, Reset)]
 
 
