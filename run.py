@@ -24,6 +24,7 @@ from calibration.manifest import write as write_manifest
 from clients.tail import tail
 from configs.build import ConfigError
 from engines._model_commands import add_commands
+from engines.evaluate._command import evaluate, print_scores
 from pipeline._erase_command import erase_identity
 from pipeline._follow_command import follow, who
 from pipeline._graph_commands import check, schema, show
@@ -144,22 +145,11 @@ def record(
     raise typer.Exit(status)
 
 
-@app.command(name="eval")
-def evaluate(
-    events: Annotated[Path, typer.Argument(help="A run's events.jsonl; or a MOT result.", metavar="EVENTS")],
-    truth: Annotated[Path, typer.Option(help="A folder with truth/; or a MOT gt.txt.", metavar="DIR")],
-) -> None:
-    """Score a run against the truth: HOTA, IDF1, MOTA of each camera, and identities across cameras.
-
-    MOT files and folders of MOT sequences are taken too.
-    """
-    _print_scores(events, truth)
-
-
 for command in (check, show, schema, worker, keypair, tail, top, follow, who):
     app.command()(command)
 add_commands(app)
 app.command(name="erase")(erase_identity)
+app.command(name="eval")(evaluate)
 
 
 def _check_nobody_is_asked_for(context: typer.Context, crowd: Mapping[str, Any]) -> None:
@@ -177,7 +167,7 @@ def _run(file: GraphFile, choices: Choices, folder: Path | None, metrics: int | 
     out.print(session.report.table(), ledger_table(session.ledger()))
     if choices.simulate is not None and status == 0:
         _write_truth(folder, choices.simulate, session)
-        _print_scores(folder / EVENTS, folder)
+        print_scores(folder / EVENTS, folder)
     out.print(f"events: {folder / EVENTS}", soft_wrap=True)
     if choices.is_drawn:
         path = _draw(session.report, folder / "picture.png", choices.simulate is not None)
@@ -207,17 +197,6 @@ def _conduct(session: Session) -> int:
 
 
 _say = partial(err.print, markup=False)
-
-
-def _print_scores(events: Path, truth: Path) -> None:
-    from engines.evaluate.tables import tables_of
-
-    try:
-        tables = tables_of(events, truth)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    for table in tables:
-        out.print(printed(table.title, table.headers, table.rows))
 
 
 def _write_truth(folder: Path, crowd: Mapping[str, Any], session: Session) -> None:

@@ -106,6 +106,8 @@ def test_a_mistake_in_a_graph_is_one_line_before_anything_opens(here, tmp_path, 
         (("--graph", MAIN, "--replay", "x"), "x: there is no such folder; --replay takes one with a recording per camera"),
         (("eval", ".", "--truth", "."), ".: holds no events.jsonl, nor <sequence>.txt; name the folder of a run"),
         (("check", "/dev/null"), "/dev/null: is empty; name another file, or write it"),
+        (("eval", ".", "--truth", ".", "--size", "big"), "--size: must be like 768x576, got 'big'"),
+        (("eval", ".", "--truth", ".", "--pictures", "."), "--pictures: are shown in a report; add --report FILE.html"),
         (("eval", "none.jsonl", "--truth", "."), "none.jsonl: cannot be read, No such file or directory; name a file that is there"),
         (("show", MAIN, "--svg", "/proc/x.svg"), "/proc/x.svg: cannot be written, No such file or directory; choose another place"),
     ],
@@ -381,7 +383,7 @@ def test_the_help_of_each_command_names_every_option(here):
         ("schema",): ("--events",),
         ("simulate",): ("--out", "--people", "--seconds", "--cameras", "--fps", "--seed"),
         ("record",): ("--graph", "--out", "--seconds"),
-        ("eval",): ("EVENTS", "--truth"),
+        ("eval",): ("EVENTS", "--truth", "--report", "--pictures", "--camera", "--size"),
     }  # fmt: skip
     for name, wanted in options.items():
         told, said, status = here(*name, "--help")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from engines.evaluate.sequence import EPSILON, MATCHED_FROM, Counts, Ids, Sequence, Similarity, occurrences
@@ -72,6 +73,19 @@ def clear(sequence: Sequence, from_similarity: float = MATCHED_FROM) -> Clear:
     )
 
 
+def continued(
+    said: Ids, similarity: Similarity, before: Ids, from_similarity: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns that are matched: first who was matched so in the frame `before` (truth,), then so that
+    similarity is greatest.
+    """
+    weights = CONTINUES * (said[None] == before[:, None]) + similarity
+    weights[similarity < from_similarity - EPSILON] = 0
+    rows, columns = linear_sum_assignment(-weights)
+    is_match = weights[rows, columns] > EPSILON
+    return rows[is_match], columns[is_match]
+
+
 class _Lives:
     """What was said of each true id so far: parallel arrays."""
 
@@ -83,12 +97,9 @@ class _Lives:
 
     def match(self, truth: Ids, said: Ids, similarity: Similarity, from_similarity: float) -> None:
         """Match one more frame: first who was matched in the one before, then so that similarity is greatest."""
-        weights = CONTINUES * (said[None] == self.before[truth][:, None]) + similarity
-        weights[similarity < from_similarity - EPSILON] = 0
-        rows, columns = linear_sum_assignment(-weights)
-        is_match = weights[rows, columns] > EPSILON
-        self._take(truth[rows[is_match]], said[columns[is_match]])
-        self.similarity += float(similarity[rows, columns][is_match].sum())
+        rows, columns = continued(said, similarity, self.before[truth], from_similarity)
+        self._take(truth[rows], said[columns])
+        self.similarity += float(similarity[rows, columns].sum())
 
     def _take(self, truth: Ids, said: Ids) -> None:
         self.switches += int(((self.latest[truth] != NOBODY) & (self.latest[truth] != said)).sum())

@@ -5,26 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from engines.evaluate._names import numbers_of, own_identities
 from engines.evaluate._pairs import Pairs, pairs_of
-from engines.evaluate.run_folder import CameraRun, Run, read_run
+from engines.evaluate.moments import run_on_floor, truth_on_floor
+from engines.evaluate.run_folder import CameraRun, Run
 from engines.evaluate.run_scores import CameraScores, Detection, Identities, Rules, RunScores
 from engines.evaluate.scores import scored
-from engines.evaluate.sequence import MATCHED_FROM, Ids, Rows, Similarity, strung
+from engines.evaluate.sequence import MATCHED_FROM, Ids, Rows, Sequence, Similarity, strung
 from engines.evaluate.similarity import box_similarity, floor_similarity
-from engines.evaluate.truth import CameraTruth, read_truth
+from engines.evaluate.transitions import hand_overs_of
+from engines.evaluate.truth import CameraTruth
 from engines.evaluate.visits import Visit, hand_overs, returns, visit_numbers, visits_of
-
-
-def evaluate_run(run: Path, truth: Path, rules: Rules | None = None) -> RunScores:
-    """Scores of a run, its folder or its event log, against the truth of a recording, its folder or `truth` in it.
-    Raises ValueError that says which file is wrong, and where.
-    """
-    return score_run(read_run(run), read_truth(truth), rules or Rules())
 
 
 def score_run(run: Run, truth: Many[CameraTruth], rules: Rules) -> RunScores:
@@ -115,18 +109,31 @@ def _identities(cameras: Many[_Camera], run: Run, rules: Rules) -> Identities:
             if identity:
                 owners[identity][person] += 1
     people = {person for camera in cameras for person in camera.truth.people[camera.truth.counts].tolist()}
-    owned = {max(sorted(of), key=of.__getitem__) for of in owners.values() if of}
+    owner_of = {identity: max(sorted(of), key=of.__getitem__) for identity, of in owners.items() if of}
     tracklets = {tracklet for camera in cameras for tracklet in camera.run.tracklet_ids}
     return Identities(
         scores=scored(strung(c.floor.sequence(c.truth.people, c.known) for c in cameras)),
+        at_once=scored(floor_sequence(run, [camera.truth for camera in cameras], rules)),
         people=len(people),
         issued=len(owners),
         of_nobody=sum(not of for of in owners.values()),
-        people_without=len(people - owned),
+        people_without=len(people - set(owner_of.values())),
         unidentified=len(tracklets - run.identity_of.keys()),
         hand_overs=hand_overs(visits),
         returns=returns(visits, rules.return_after_s),
+        transitions=hand_overs_of(visits, owner_of),
     )
+
+
+def floor_sequence(run: Run, truth: Many[CameraTruth], rules: Rules) -> Sequence:
+    """All cameras at one moment, on floor distance: each person and each identity once."""
+    return sequence_on_floor(truth_on_floor(truth), run_on_floor(run, truth), rules)
+
+
+def sequence_on_floor(truth: CameraTruth, said: CameraRun, rules: Rules) -> Sequence:
+    """One truth and one run by the floor, with names for tracklets."""
+    (ids,) = numbers_of([said.tracklet_ids])
+    return _on_floor(truth, said, rules, MATCHED_FROM).sequence(truth.people, ids)
 
 
 def _identities_of_truth(camera: _Camera, run: Run) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
 
@@ -46,16 +46,19 @@ class Run:
 
     cameras: Mapping[str, CameraRun]
     identity_of: Mapping[str, str]
+    sizes_px: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # of pictures, by camera
+    unplaced: str = ""  # what is wrong where floors are compared: a camera has one of its own
 
 
 def read_run(place: Path) -> Run:
     """The run in a folder, or beside its event log. Raises ValueError with the file and the line."""
     folder = place if place.is_dir() else place.parent
     events = folder / EVENTS if place.is_dir() else place
-    identity_of = _identities(events)
+    identity_of, sizes_px = _told(events)
     if not (folder / POSITIONS).exists():
         raise ValueError(f"{folder / POSITIONS}: is not there; run again with --positions")
-    return Run(_cameras(folder / POSITIONS), identity_of)
+    cameras, unplaced = _cameras(folder / POSITIONS)
+    return Run(cameras, identity_of, sizes_px, unplaced)
 
 
 class _Envelope(msgspec.Struct):
@@ -84,9 +87,17 @@ class _Line(msgspec.Struct):
     floor_m: list[tuple[float | None, float | None]]
 
 
-def _identities(path: Path) -> dict[str, str]:
-    """The identity of each tracklet after all events, in the order of the log. What was erased stays who it was."""
+class _Place(msgspec.Struct):
+    camera_id: str
+    image_size_px: tuple[int, int]
+
+
+def _told(path: Path) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
+    """The identity of each tracklet after all events, in the order of the log, and the size of each camera's pictures.
+    What was erased stays who it was.
+    """
     identity_of: dict[str, str] = {}
+    sizes_px: dict[str, tuple[int, int]] = {}
     for number, line in lines_of(path):
         where = f"{path}: line {number}"
         event = _decoded(line, _Envelope, where)
@@ -100,11 +111,16 @@ def _identities(path: Path) -> dict[str, str]:
             case ["sightline", "identity", kind, _] if kind in SIGHTINGS:
                 seen = _decoded(event.data, _Sighting, where)
                 identity_of[seen.tracklet_id] = seen.identity_id
-    return identity_of
+            case ["sightline", "tracklet", _, _]:
+                place = _decoded(event.data, _Place, where)
+                sizes_px[place.camera_id] = place.image_size_px
+    return identity_of, sizes_px
 
 
-def _cameras(path: Path) -> dict[str, CameraRun]:
+def _cameras(path: Path) -> tuple[dict[str, CameraRun], str]:
+    """The cameras, and what stands against comparing their floors, if anything."""
     frames: dict[str, dict[int, _Line]] = {}
+    unplaced = ""
     for number, text in lines_of(path):
         where = f"{path}: line {number}"
         line = _decoded(text, _Line, where)
@@ -115,7 +131,10 @@ def _cameras(path: Path) -> dict[str, CameraRun]:
             what = f"frame {line.frame_index} of camera {line.camera_id!r} is there already"
             raise ValueError(f"{where}: {what}; give the positions of one run")
         of_camera[line.frame_index] = line
-    return {camera_id: _camera(camera_id, frames[camera_id]) for camera_id in sorted(frames)}
+        if line.tracklet_ids and line.floor_frame == line.camera_id:
+            what = f"camera {line.camera_id!r} has a floor of its own"
+            unplaced = unplaced or f"{where}: {what}; give its x_m, y_m and yaw_deg in the site file"
+    return {camera_id: _camera(camera_id, frames[camera_id]) for camera_id in sorted(frames)}, unplaced
 
 
 def _mistake(line: _Line) -> str:
@@ -125,8 +144,6 @@ def _mistake(line: _Line) -> str:
         return "tracklet_ids, boxes_px and floor_m differ in length; give a log as a run wrote it"
     if len(set(line.tracklet_ids)) < rows:
         return "a tracklet is there twice; give a log as a run wrote it"
-    if rows and line.floor_frame == line.camera_id:
-        return f"camera {line.camera_id!r} has a floor of its own; give its x_m, y_m and yaw_deg in the site file"
     return ""
 
 

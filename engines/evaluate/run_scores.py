@@ -12,6 +12,7 @@ import numpy as np
 from engines.evaluate.scores import Scores
 from engines.evaluate.sequence import Counts
 from engines.evaluate.similarity import ZERO_M
+from engines.evaluate.transitions import HandOver
 from engines.evaluate.visits import Share
 
 
@@ -84,6 +85,7 @@ class Identities:
     """How identities were given across cameras."""
 
     scores: Scores  # on floor distance, all cameras strung into one sequence
+    at_once: Scores  # all cameras at one moment: each person and each identity once
     people: int  # who are in the truth and count
     issued: int  # identities in the end
     of_nobody: int  # of those
@@ -91,6 +93,7 @@ class Identities:
     unidentified: int  # tracklets that never got one
     hand_overs: Share
     returns: Share
+    transitions: tuple[HandOver, ...]
 
     @property
     def per_person(self) -> float:

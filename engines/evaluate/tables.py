@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import reduce
 from math import isnan
 from operator import add
-from pathlib import Path
 
-from engines.evaluate.evaluate_run import evaluate_run
-from engines.evaluate.mot_challenge import evaluate_mot, evaluate_mot_folders
-from engines.evaluate.run_folder import EVENTS
+import numpy as np
+
+from engines.evaluate.evaluation import Evaluation, Sheet
 from engines.evaluate.run_scores import CameraScores, RunScores
 from engines.evaluate.scores import Scores
+from engines.evaluate.transitions import OUTCOMES, by_cameras
 from engines.evaluate.visits import Share
 
 TOGETHER = "together"
@@ -29,28 +29,30 @@ class ScoreTable:
     rows: tuple[tuple[str, ...], ...]
 
 
-def tables_of(result: Path, truth: Path) -> tuple[ScoreTable, ...]:
-    """Scores of whatever is there: a run, a MOT result, or a folder of those; raises ValueError where one is bad."""
-    try:
-        if truth.suffix == ".txt":
-            return (table_of_mot({result.stem: evaluate_mot(result, truth)}),)
-        if result.is_dir() and not (result / EVENTS).exists():
-            return (table_of_mot(evaluate_mot_folders(result, truth)),)
-        return tables_of_run(evaluate_run(result, truth))
-    except PermissionError as error:
-        raise ValueError(
-            f"{error.filename}: may not be read by this user; ask its owner, or copy it"
-        ) from error
+def tables_of(evaluation: Evaluation) -> tuple[ScoreTable, ...]:
+    """The tables of whatever was scored."""
+    if evaluation.run is not None:
+        return tables_of_run(evaluation.run)
+    if all(sheet.said is None for sheet in evaluation.sheets):
+        return (
+            table_of_mot({sheet.name: sheet.scores for sheet in evaluation.sheets}, _is_summed(evaluation)),
+        )
+    return tuple(_floor(sheet) for sheet in evaluation.sheets)
+
+
+def _is_summed(evaluation: Evaluation) -> bool:
+    """Whether its sheets are of different frames: not one camera's by identities and by tracklets."""
+    return len({sheet.truth.camera_id for sheet in evaluation.sheets}) == len(evaluation.sheets)
 
 
 def tables_of_run(scores: RunScores) -> tuple[ScoreTable, ...]:
     """Scores by camera, scores across cameras, and what of the truth does not count."""
-    return _cameras(scores), _identities(scores), _ignored(scores)
+    return _cameras(scores), _identities(scores), _transitions(scores), _ignored(scores)
 
 
-def table_of_mot(scores: Mapping[str, Scores]) -> ScoreTable:
+def table_of_mot(scores: Mapping[str, Scores], is_summed: bool = True) -> ScoreTable:
     """A row for each sequence, and one for all together."""
-    every = {**scores, TOGETHER: reduce(add, scores.values())} if len(scores) > 1 else scores
+    every = {**scores, TOGETHER: reduce(add, scores.values())} if is_summed and len(scores) > 1 else scores
     rows = tuple((name, *_mot_cells(one)) for name, one in every.items())
     names = ("HOTA", "DetA", "AssA", "LocA", "IDF1", "MOTA", "MOTP", "FP", "FN", "switches", "fragments")
     return ScoreTable("MOT scores", ("sequence", *names), rows)
@@ -98,6 +100,8 @@ def _identities(scores: RunScores) -> ScoreTable:
     rows = (
         ("IDF1", _ratio(of.scores.identity.idf1)),
         ("HOTA", _ratio(of.scores.hota.score)),
+        ("IDF1, each once a moment", _ratio(of.at_once.identity.idf1)),
+        ("HOTA, each once a moment", _ratio(of.at_once.hota.score)),
         ("people", str(of.people)),
         ("identities issued", str(of.issued)),
         ("identities per person", _ratio(of.per_person)),
@@ -108,6 +112,34 @@ def _identities(scores: RunScores) -> ScoreTable:
         ("tracklets without identity", str(of.unidentified)),
     )
     return ScoreTable("Scores across cameras, on floor distance", ("", "all cameras"), rows)
+
+
+def _transitions(scores: RunScores) -> ScoreTable:
+    rows = tuple(
+        (f"{before} to {after}", str(counts.total()), *(str(counts[outcome]) for outcome in OUTCOMES))
+        for (before, after), counts in by_cameras(scores.identities.transitions).items()
+    )
+    return ScoreTable("To whom hand-overs were given", ("", "hand-overs", *OUTCOMES), rows)
+
+
+def _floor(sheet: Sheet) -> ScoreTable:
+    """One sequence on a floor."""
+    scores, people = sheet.scores, len(np.unique(sheet.truth.people[sheet.truth.counts]))
+    off_m = 1 - scores.clear.motp if scores.clear.true_positives else float("nan")
+    hota, identities = scores.hota, len(sheet.names)
+    rows = (
+        ("HOTA", _ratio(hota.score)),
+        ("DetA, AssA", f"{_ratio(hota.det_a.mean())}, {_ratio(hota.ass_a.mean())}"),
+        ("IDF1", _ratio(scores.identity.idf1)),
+        ("MOTA", _ratio(scores.clear.mota)),
+        ("switches", str(scores.clear.switches)),
+        ("recall, precision", f"{_ratio(scores.clear.recall)}, {_ratio(scores.clear.precision)}"),
+        ("floor error, mean of who was matched", _metres(off_m)),
+        ("people", str(people)),
+        ("identities", str(identities)),
+        ("identities per person", _ratio(identities / people if people else float("nan"))),
+    )
+    return ScoreTable(f"Scores on the floor: {sheet.name}", ("", "all cameras"), rows)
 
 
 def _ignored(scores: RunScores) -> ScoreTable:

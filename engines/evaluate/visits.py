@@ -73,8 +73,13 @@ def visits_of(truth: CameraTruth, identities: Sequence[str], gap_s: float, min_s
 
 def hand_overs(visits: Iterable[Visit]) -> Share:
     """Of consecutive visits of one person to two cameras, how many carry one identity."""
+    return _kept(hand_over_pairs(visits))
+
+
+def hand_over_pairs(visits: Iterable[Visit]) -> Iterator[tuple[Visit, Visit]]:
+    """The consecutive visits of one person to two cameras."""
     pairs = (pair for one in _by_person(visits) for pair in pairwise(v for v in one if v.counts))
-    return _kept((a, b) for a, b in pairs if a.camera_id != b.camera_id)
+    return ((a, b) for a, b in pairs if a.camera_id != b.camera_id)
 
 
 def returns(visits: Iterable[Visit], after_s: float) -> Share:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from judges.judge import assert_all_equal, assert_equal, judged
-from judges.wildtrack import crossing
+from judges.wildtrack import at_once, crossing
 from manual import ROOT, write_examples
 from scipy.optimize import linear_sum_assignment
 
@@ -147,3 +147,37 @@ def test_a_run_over_seven_real_cameras_each_alone_and_strung_into_one_sequence(r
     if kind == "floor":
         assert_equal(ours.identities.scores, theirs["strung"], "strung")
         assert 0.3 < ours.identities.scores.identity.idf1 < 0.9
+
+
+def test_seven_real_cameras_at_one_moment_each_person_and_each_identity_once(recordings):
+    truth, run, _ = crossing(recordings, "floor")
+    ours = score_run(run, truth, Rules()).identities.at_once
+    assert_equal(ours, judged("floor", {"at once": list(at_once(truth, run))})["at once"])
+    assert 0.3 < ours.identity.idf1 < 0.9
+
+
+def test_a_sequence_by_the_rules_of_mot20(recordings, tmp_path):
+    """MOT20 itself is not here: a sequence of MOT17 goes by its name, and its other class that counts there."""
+    names = {"MOT17-09-FRCNN": "MOT20-09", "MOT17-10-FRCNN": "MOT20-10"}
+    (tmp_path / "ours").mkdir()
+    for name, called in names.items():
+        (tmp_path / f"truth/{called}/gt").mkdir(parents=True)
+        shutil.copy(recordings / f"mot17/train/{name}/seqinfo.ini", tmp_path / f"truth/{called}")
+        text = (recordings / f"mot17/train/{name}/gt/gt.txt").read_text()
+        rows = [line.split(",") for line in text.splitlines()]
+        changed = [[*row[:7], "6" if row[7] in ("7", "8") else row[7], row[8]] for row in rows]
+        (tmp_path / f"truth/{called}/gt/gt.txt").write_text("".join(",".join(row) + "\n" for row in changed))
+        tracks = followed(read_mot(recordings / f"mot17/train/{name}/det/det.txt"))
+        write_mot(tmp_path / f"ours/{called}.txt", tracks)
+    ours = evaluate_mot_folders(tmp_path / "ours", tmp_path / "truth")
+    job = {
+        "truth": str(tmp_path / "truth"),
+        "results": str(tmp_path),
+        "tracker": "ours",
+        "lengths": {called: MOT17[name] for name, called in names.items()},
+        "benchmark": "MOT20",
+        "truth_file": "gt/gt.txt",
+    }
+    assert_all_equal(ours, judged("mot", job))
+    by_mot17 = judged("mot", job | {"benchmark": "MOT17"})
+    assert any(ours[name].clear.false_positives < by_mot17[name]["CLR_FP"] for name in ours)

@@ -35,6 +35,21 @@ def frames_of(truth, run, said, kind):
         yield [column.tolist() for column in (truth.people[now], places[now], said[then], found[then])]
 
 
+def at_once(truth, run):
+    """What a judge takes of all cameras at one moment: people once, identities in the middle of where they are."""
+    names = sorted(set(run.identity_of.values()))
+    for frame in range(FRAMES):
+        people, places = {}, {}
+        for there, one in zip(truth, run.cameras.values(), strict=True):
+            now = there.frame_indices == frame
+            people |= dict(zip(there.people[now].tolist(), there.floor_m[now].tolist(), strict=True))
+            for row in np.flatnonzero(one.row_frames == frame):
+                identity = names.index(run.identity_of[one.tracklet_ids[row]])
+                places.setdefault(identity, []).append(one.floor_m[row])
+        middles = [np.mean(places[identity], axis=0).tolist() for identity in sorted(places)]
+        yield [list(people), list(people.values()), sorted(places), middles]
+
+
 def camera(everyone, view):
     rows = [
         (frame, person["personID"], ground(person["positionID"]), box(person["views"][view]))

@@ -1,30 +1,16 @@
 """Whole runs against truth: four people-sized numbers at a time, so that each score can be worked out by hand."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scored_run import INTERVAL_NS, SIZE, standing, truth, written
 
-from engines.evaluate.evaluate_run import evaluate_run, score_run
+from engines.evaluate.evaluate_run import score_run
+from engines.evaluate.evaluation import evaluate
 from engines.evaluate.run_folder import CameraRun, Run
 from engines.evaluate.run_scores import Rules
 from engines.evaluate.tables import table_of_mot, tables_of_run
-from engines.evaluate.truth import CameraTruth, write_truth
-
-INTERVAL_NS = 100_000_000
-SIZE = 10.0
-
-
-def truth(camera, *rows):
-    """Rows of frame, person, x in metres and reason; boxes are squares at 100 pixels a metre."""
-    frames, people, x_m, ignored = (np.array(column) for column in zip(*rows, strict=True))
-    zeros, ones = np.zeros(len(rows)), np.ones(len(rows))
-    boxes = np.stack([100 * x_m, zeros, SIZE * ones, SIZE * ones], axis=1)
-    floor_m = np.stack([x_m, zeros], axis=1)
-    return CameraTruth(
-        camera, frames, frames * INTERVAL_NS, people, boxes, floor_m, ones, ones, tuple(ignored.tolist())
-    )
 
 
 def run(camera, *rows, frames=10):
@@ -42,10 +28,6 @@ def run(camera, *rows, frames=10):
 
 def scores(truths, runs, identity_of, **rules):
     return score_run(Run({one.camera_id: one for one in runs}, identity_of), truths, Rules(**rules))
-
-
-def standing(person, x_m, frames=range(10), why=""):
-    return [(frame, person, x_m, why) for frame in frames]
 
 
 def found(tracklet, x_m, frames=range(10)):
@@ -210,42 +192,19 @@ def test_rules_that_make_no_sense_are_refused(rules, words):
         Rules(**rules)
 
 
-def written(folder):
-    """A run and its truth as files."""
-    (folder / "truth").mkdir(parents=True)
-    write_truth(folder / "truth", [truth("a", *standing(1, 0.5)), truth("b", *standing(1, 2.5))])
-    seen = {"identity_id": "P-1", "tracklet_id": "T-1"}
-    event = {"type": "sightline.identity.appeared.v1", "data": seen}
-    lines = [
-        {
-            "camera_id": "a",
-            "frame_index": frame,
-            "captured_ns": frame * INTERVAL_NS,
-            "floor_frame": "site",
-            "tracklet_ids": ["T-1"],
-            "boxes_px": [[50, 0, 60, 10]],
-            "floor_m": [[0.54, 0]],
-            "scores": [1],
-        }
-        for frame in range(10)
-    ]
-    (folder / "events.jsonl").write_text(json.dumps(event) + "\n")
-    (folder / "positions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return folder
-
-
 def cells(table):
     return {row[0]: row[1:] for row in table.rows}
 
 
 def test_the_files_of_a_run_come_out_as_tables(tmp_path):
-    scored = evaluate_run(written(tmp_path / "run"), tmp_path / "run")
-    cameras, identities, ignored = tables_of_run(scored)
+    scored = evaluate(written(tmp_path / "run"), tmp_path / "run").run
+    cameras, identities, transitions, ignored = tables_of_run(scored)
     assert cameras.headers == ("", "a", "b", "together")
     assert cells(cameras)["recall within 0.25 m"] == ("1.000", "0.000", "0.500")
     assert cells(cameras)["floor error, median"] == ("0.040 m", "-", "0.040 m")
     assert cells(cameras)["switches, boxes"] == ("0", "0", "0")
     assert cells(identities)["hand-overs with one identity"] == ("0 of 1 (0.000)",)
+    assert cells(transitions) == {"a to b": ("1", "0", "0", "0", "1")}
     assert cells(identities)["returns after 60 s recognised"] == ("0 of 0 (-)",)
     assert cells(ignored) == {"in all": ("0 of 20 (0.000)",)}
 
@@ -258,7 +217,7 @@ def test_a_camera_before_which_nobody_counts_and_nobody_is_said_to_be_has_no_sco
 
 
 def test_every_row_of_a_table_has_a_cell_for_each_header(tmp_path):
-    scored = evaluate_run(written(tmp_path / "run") / "events.jsonl", tmp_path / "run/truth")
+    scored = evaluate(written(tmp_path / "run") / "events.jsonl", tmp_path / "run/truth").run
     floors = {name: one.floor for name, one in scored.cameras.items()}
     for table in (*tables_of_run(scored), table_of_mot(floors), table_of_mot({"a": floors["a"]})):
         assert all(len(row) == len(table.headers) for row in table.rows)

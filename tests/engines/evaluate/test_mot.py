@@ -100,6 +100,18 @@ def test_what_follows_a_distractor_neither_gains_nor_costs(tmp_path):
     assert scores(tmp_path, result, TRUTH).clear.mota == 0.5
 
 
+def test_in_mot20_a_vehicle_distracts_too(tmp_path):
+    vehicle, result = "1,2,100,0,10,10,0,6,1\n", "1,1,0,0,10,10,1\n2,1,0,0,10,10,1\n1,9,100,0,10,10,1\n"
+    for name, wrong in (("MOT20-01", 0), ("MOT17-02", 1)):
+        file(tmp_path, f"truth/{name}/gt/gt.txt", TRUTH + vehicle)
+        file(tmp_path, f"tracker/{name}.txt", result)
+        assert (
+            evaluate_mot_folders(tmp_path / "tracker", tmp_path / "truth")[name].clear.false_positives
+            == wrong
+        )
+        (tmp_path / f"truth/{name}/gt/gt.txt").unlink()
+
+
 def test_truth_of_confidence_0_does_not_count(tmp_path):
     unmarked = scores(tmp_path, "1,1,0,0,10,10,1\n", TRUTH.replace("2,1,0,0,10,10,1", "2,1,0,0,10,10,0"))
     assert (unmarked.clear.true_positives, unmarked.clear.false_negatives) == (1, 0)

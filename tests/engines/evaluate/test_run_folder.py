@@ -7,6 +7,7 @@ import pytest
 from builders import GAP, IDENTITY_EVENT, MERGED, TRACKLET_EVENT
 from stored import cut, stored
 
+from engines.evaluate.evaluation import evaluate
 from engines.evaluate.run_folder import read_run
 from pipeline.messages import Positions
 from pipeline.publish.log import Log
@@ -112,15 +113,25 @@ def test_a_run_without_positions_says_how_to_get_them(tmp_path):
     [
         ([positions(), positions()], "line 2: frame 0 of camera 'flat' is there already"),
         ([positions(tracklets=["T-1", "T-1"])], "line 1: a tracklet is there twice"),
-        (
-            [positions(floor_frame="flat")],
-            "line 1: camera 'flat' has a floor of its own; give its x_m, y_m and",
-        ),
     ],
 )
 def test_positions_that_cannot_be_scored_are_refused(tmp_path, events, words):
     with pytest.raises(ValueError, match=rf"positions.jsonl: {words}"):
         read_run(run(tmp_path / "run", *events))
+
+
+def test_a_camera_with_a_floor_of_its_own_is_read_and_its_floor_is_not_compared(tmp_path):
+    folder = run(tmp_path / "run", positions(floor_frame="flat"))
+    assert read_run(folder).unplaced.endswith(
+        "line 1: camera 'flat' has a floor of its own; give its x_m, y_m and yaw_deg in the site file"
+    )
+    with pytest.raises(ValueError, match="line 1: camera 'flat' has a floor of its own"):
+        evaluate(folder, tmp_path)
+
+
+def test_events_of_tracklets_say_how_large_a_picture_is(tmp_path):
+    folder = run(tmp_path / "run", TRACKLET_EVENT, positions())
+    assert read_run(folder).sizes_px == {TRACKLET_EVENT.camera_id: TRACKLET_EVENT.image_size_px}
 
 
 @pytest.mark.parametrize(
