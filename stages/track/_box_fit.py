@@ -1,4 +1,4 @@
-"""How well boxes that are expected fit boxes that are found, and whether all of them are off by the same."""
+"""How well boxes that are expected fit boxes that are found, and by how much they are off."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ WIDER_S, WIDEST = (
     0.6,
 )  # shares of its size by which a box grows on each side, a second unseen and at most
 HEADING = 0.2  # how much it counts that somebody goes on in the same direction
-TURNS_WITH = 8  # so many boxes, off by the same, show that the camera has turned
-TURNED_FIT, TURNED_WIDER = 0.3, 0.3
+TURNED_FIT, TURNED_WIDER = 0.3, 0.3  # of boxes that say whether the camera turns
 FAR = 1e6  # a cost that stands for never
-SURE_TURN = 2.0  # times the standard error of what they are off by
 
 
 def fits(expected: BoxMotion, seen_from: Array, found: Array, unseen_s: Array, noise: Noise) -> Array:
@@ -33,19 +31,13 @@ def fits(expected: BoxMotion, seen_from: Array, found: Array, unseen_s: Array, n
     return np.where(possible, fit + HEADING * _same_heading(expected, seen_from, found), 0.0)
 
 
-def turn_of(expected: BoxMotion, found: Array) -> Array:
-    """By how many pixels (2,) all that is found is off to one side of where it is expected, as when a camera turns;
-    0 where that may be chance.
-    """
+def offsets(expected: BoxMotion, found: Array, noise: Noise) -> tuple[Array, Array]:
+    """By how many pixels (k, 2) found boxes are off from where they are expected, and the variance (k,) of each."""
     fit = _overlaps(expected.place, found, np.full(len(expected), TURNED_WIDER))
     rows, columns = assigned(fit * _alike(expected.place, found), TURNED_FIT)
-    if len(rows) < TURNS_WITH:
-        return np.zeros(2)
     off_px = found[columns, :2] - expected.place[rows, :2]
-    shift_px = np.median(off_px, axis=0)
-    # of a median: 1.25 times that of a mean; and 1.48 times the median deviation is the standard one
-    error_px = 1.4826 * np.median(np.abs(off_px - shift_px), axis=0) * 1.25 / np.sqrt(len(rows))
-    return np.where(np.abs(shift_px) > SURE_TURN * error_px, shift_px, 0.0)
+    variance_px2 = expected.variance[rows, 0] + (found[columns, 3].clip(LEAST_PX) * noise.middle) ** 2
+    return off_px, variance_px2
 
 
 def assigned(fit: Array, least: float) -> tuple[Rows, Rows]:

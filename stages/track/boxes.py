@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pipeline.messages import Detections, Tracks
 from pipeline.stage import Memory, Stage
 from stages._feet import moving_feet
-from stages.track._box_fit import Rows, assigned, fits, turn_of
+from stages.track._box_camera import BoxCamera
+from stages.track._box_fit import Rows, assigned, fits, offsets
 from stages.track._box_motion import BoxMotion, Noise, places_of
 
 Array = NDArray[np.float64]
@@ -74,6 +75,7 @@ class BoxTracker(Stage[Detections, Tracks]):
     size_noise: float = 0.08
     acceleration: float = 0.35  # how much speeds change in a second, in box heights
     _people: _People = field(default_factory=_People, init=False, repr=False)
+    _camera: BoxCamera = field(default_factory=BoxCamera.still, init=False, repr=False)
     _next_id: int = field(default=0, init=False, repr=False)
     _now_ns: int = field(default=-1, init=False, repr=False)
 
@@ -111,12 +113,20 @@ class BoxTracker(Stage[Detections, Tracks]):
             for name in _MOTIONS
         }
         columns = {name: getattr(self._people, name) for name in _COLUMNS}
-        return {"columns": columns, **parts, "next_id": self._next_id, "now_ns": self._now_ns}
+        camera = {part: getattr(self._camera, part) for part in BoxCamera.__slots__}
+        return {
+            "columns": columns,
+            **parts,
+            "camera": camera,
+            "next_id": self._next_id,
+            "now_ns": self._now_ns,
+        }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         motions = [BoxMotion(**snapshot[name]) for name in _MOTIONS]
         columns = {name: array.copy() for name, array in snapshot["columns"].items()}
         self._people = _People(motions[0], motions[1], **columns)
+        self._camera = BoxCamera(**snapshot["camera"])
         self._next_id, self._now_ns = snapshot["next_id"], snapshot["now_ns"]
 
     @property
@@ -137,8 +147,14 @@ class BoxTracker(Stage[Detections, Tracks]):
 
     def _turn(self, sure: Array, passed_s: float) -> None:
         """Follow the camera, by those who were seen a moment ago."""
+        self._move(self._camera.after(passed_s))
+        lately = self._people.motion[self._unseen_s <= passed_s + MOMENT_S]
+        off_px, variance_px2 = offsets(lately, sure, self._noise)
+        shift_px, self._camera = self._camera.given(off_px, variance_px2, passed_s)
+        self._move(shift_px)
+
+    def _move(self, shift_px: Array) -> None:
         people = self._people
-        shift_px = turn_of(people.motion[self._unseen_s <= passed_s + MOMENT_S], sure)
         if shift_px.any():
             people.motion, people.anchor = people.motion.moved(shift_px), people.anchor.moved(shift_px)
             people.found = people.found + [*shift_px, 0.0, 0.0]

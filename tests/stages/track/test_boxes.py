@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from calibration.camera import Intrinsics, Mount, View, pose_of
 from pipeline.messages import Detections, Frame
 from pipeline.wire import decode, encode
-from stages.track._box_fit import turn_of
-from stages.track._box_motion import BoxMotion, Noise, places_of
+from stages.track._box_camera import BoxCamera
 from stages.track.boxes import BoxTracker
 
 SIZE = (1280, 720)
@@ -140,17 +139,43 @@ def test_all_keep_their_numbers_when_the_camera_turns():
     assert turned == [first] * 4
 
 
+@pytest.mark.parametrize("fps", [5, 15, 30])
+def test_a_camera_that_goes_on_turning_costs_nobody_their_number(fps):
+    scene, seen = Scene(fps), set()
+    places = [(300 + 130 * n, 300 + 25 * (n % 4)) for n in range(7)]
+    for i in range(4 * fps):
+        turned = 90 * np.sin(2 * np.pi * i / fps / 4) * 2
+        seen.add(tuple(scene.ids(*(person(x + turned, y) for x, y in places))))
+    assert seen == {tuple(range(7))}
+
+
+def test_somebody_hidden_while_the_camera_turns_is_expected_where_it_shows_them():
+    scene = Scene()
+    places = [(100 + 120 * n, 300 + 20 * (n % 3)) for n in range(6)]
+    for i in range(25):
+        hidden = 15 <= i < 24
+        boxes = [person(x + 12 * i, y) for x, y in places]
+        ids = scene.ids(*boxes[: 5 if hidden else 6])
+    assert ids == list(range(6))
+
+
 def test_only_what_all_are_off_by_is_the_camera_s():
-    noise = Noise(0.07, 0.08, 0.35, 0.15)
-    there = places_of(np.array([person(150 + 150 * n) for n in range(9)]))
-    one_runs, all_turn = there.copy(), there + [30.0, -8.0, 0.0, 0.0]
-    one_runs[3, 0] += 40
-    expected = BoxMotion.begun(there, noise)
-    assert turn_of(expected, one_runs).tolist() == [0.0, 0.0]
-    assert turn_of(expected, all_turn) == pytest.approx([30.0, -8.0])
-    assert turn_of(expected[np.arange(4)], all_turn[:4]).tolist() == [0.0, 0.0]  # too few to know
-    wobble = np.random.default_rng(0).normal(0, 6, (9, 2))
-    assert turn_of(expected, there + np.hstack([wobble, np.zeros((9, 2))])).tolist() == [0.0, 0.0]
+    random, n, still = np.random.default_rng(0), 9, BoxCamera.still()
+    unsure = np.full(n, 10.0**2)
+    all_turn = np.tile([30.0, -8.0], (n, 1)) + random.normal(0, 1, (n, 2))
+    one_runs = np.zeros((n, 2))
+    one_runs[3, 0] = 40
+    assert still.given(one_runs, unsure, 0.1)[0].tolist() == [0.0, 0.0]
+    assert still.given(all_turn, unsure, 0.1)[0] == pytest.approx([30.0, -8.0], abs=3)
+    assert still.given(all_turn[:2], unsure[:2], 0.1)[0].tolist() == [0.0, 0.0]  # too few to know
+
+
+def test_a_camera_that_stands_still_is_taken_to_stand_still():
+    random, camera, moved = np.random.default_rng(1), BoxCamera.still(), np.zeros(2)
+    for _ in range(100):
+        shift, camera = camera.given(random.normal(0, 6, (9, 2)), np.full(9, 6.0**2), 0.1)
+        moved = moved + np.abs(shift)
+    assert (moved < 15).all()  # of 200 pixels that the medians of nine would add up to
 
 
 def test_frames_that_never_came_leave_time_as_it_was():
