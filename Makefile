@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # compiled now, not when it is first imported, nor each time where Python may not write
 UV := $(BIN)/uv pip install -q --compile-bytecode -p $(BIN)/python -c constraints.txt
 
-.PHONY: help run test lint format judges kafka kafka-stop clean
+.PHONY: help run test lint format judges peers kafka kafka-stop clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,6 +28,8 @@ format: $(VENV)/.dev ## put the code into the common form
 
 judges: .venv-judges/.done .venv-judges-detectors/.done .venv-judges-yolo/.done .venv-judges-reid/.done .venv-judges-clip/.done
 
+peers: .venv-peers-trackers/.done .venv-peers-norfair/.done .venv-peers-boxmot/.done ## trackers of others, for benchmarks/tracking.py
+
 kafka: .kafka/.done ## a Kafka broker on localhost:9092, to try things out; needs Java and Maven
 	$(PYTHON) tests/broker.py start
 
@@ -35,7 +37,7 @@ kafka-stop: ## end it
 	$(PYTHON) tests/broker.py stop
 
 clean: kafka-stop ## remove what make made
-	rm -rf .kafka $(VENV) .venv-judges .venv-judges-detectors .venv-judges-yolo .venv-judges-reid .venv-judges-clip var
+	rm -rf .kafka $(VENV) .venv-judges .venv-judges-detectors .venv-judges-yolo .venv-judges-reid .venv-judges-clip .venv-peers-* var
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
@@ -58,6 +60,11 @@ $(VENV)/.dev: $(VENV)/.core
 .venv-judges-%/.done: tests/judges/%.txt | $(BIN)/uv
 	$(BIN)/uv venv -q --clear -p $(BIN)/python .venv-judges-$*
 	$(BIN)/uv pip install -q --no-deps -p .venv-judges-$*/bin/python -r $<
+	touch $@
+
+.venv-peers-%/.done: benchmarks/peers/%.txt | $(BIN)/uv
+	$(BIN)/uv venv -q --clear -p $(BIN)/python .venv-peers-$*
+	$(BIN)/uv pip install -q --no-deps -p .venv-peers-$*/bin/python -r $<
 	touch $@
 
 .kafka/.done: tests/broker.pom.xml
