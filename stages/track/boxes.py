@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.messages import Detections, Tracks
+from pipeline.messages import Detections, Frame, Tracks
 from pipeline.stage import Memory, Stage
 from stages._feet import moving_feet
 from stages.track._box_camera import BoxCamera
@@ -24,6 +24,7 @@ MOMENT_S = 0.2
 WEAK_FIT = 0.3  # and has to fit so well
 MISSED = 1.5  # times the time between two frames: with more, somebody was not seen in between
 SIZE_CHANGE = 0.15  # box heights: how much a size changes its speed in a second
+STEADY_S = 1.0  # what was seen longer ago says little of how steadily somebody is seen
 SLICES = 4  # of the time somebody was not seen, when the way there is gone over again
 
 
@@ -42,6 +43,7 @@ class _People:
     born_ns: NDArray[np.int64] = _empty(np.int64)
     seen_ns: NDArray[np.int64] = _empty(np.int64)
     score: NDArray[np.float64] = _empty(np.float64)  # of their detections, of late
+    steady: NDArray[np.float64] = _empty(np.float64)  # the share of the time that they were seen, of late
 
     def __getitem__(self, rows: NDArray[Any]) -> _People:
         return _People(*(getattr(self, f.name)[rows] for f in fields(self)))
@@ -65,6 +67,7 @@ class BoxTracker(Stage[Detections, Tracks]):
 
     memory: ClassVar[Memory] = Memory.CAMERA
     max_missed_s: float = 2.0  # an unseen person is expected for so long
+    hidden_s: float = 0.6  # who was seen all the time is said to be hidden for so long, others for less
     min_score: float = 0.1  # what is weaker is not looked at
     min_sure_score: float = (
         0.5  # weaker detections go on with a track that nothing better fits, but begin none
@@ -83,6 +86,8 @@ class BoxTracker(Stage[Detections, Tracks]):
         for name in ("max_missed_s", "noise", "size_noise", "acceleration"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.hidden_s < 0:
+            raise ValueError(f"hidden_s must be 0 or above, got {self.hidden_s}")
         for name in ("min_score", "min_sure_score", "min_new_score", "min_fit"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}")
@@ -91,7 +96,9 @@ class BoxTracker(Stage[Detections, Tracks]):
         yield self.update(detections)
 
     def update(self, detections: Detections) -> Tracks:
-        """The tracks of the people in this frame: a row for each detection that belongs to one."""
+        """The tracks of the people in this frame: a row for each detection that belongs to one, then one with a score
+        of 0 for each who is hidden.
+        """
         now_ns = detections.frame.captured_ns
         passed_s = max(0, now_ns - self._now_ns) / 1e9 if self._now_ns >= 0 else 0.0
         self._now_ns = now_ns
@@ -101,11 +108,13 @@ class BoxTracker(Stage[Detections, Tracks]):
         whose = self._whose(places, detections.scores)
         known = np.flatnonzero(whose >= 0)
         self._see(whose[known], places[known], detections.scores[known], passed_s)
+        self._people.steady *= np.exp(-passed_s / STEADY_S)
+        self._people.steady[whose[known]] += 1 - np.exp(-passed_s / STEADY_S)
         new = np.flatnonzero((whose < 0) & (detections.scores >= self.min_new_score))
         whose[new] = len(self._people.ids) + np.arange(len(new))
         self._begin(places[new], detections.scores[new])
         followed = np.flatnonzero(whose >= 0)
-        return self._tracks(detections[followed], whose[followed])
+        return self._tracks(detections[followed], whose[followed], self._hidden(detections.frame))
 
     def snapshot(self) -> dict[str, Any]:
         parts = {
@@ -199,24 +208,31 @@ class BoxTracker(Stage[Detections, Tracks]):
         n = len(places)
         motion = BoxMotion.begun(places, self._noise)
         ids, now_ns = np.arange(self._next_id, self._next_id + n), np.full(n, self._now_ns)
-        new = _People(motion, motion, places, ids, now_ns, now_ns, scores.astype(float))
+        new = _People(motion, motion, places, ids, now_ns, now_ns, scores.astype(float), np.zeros(n))
         self._people = self._people.with_more(new)
         self._next_id += n
 
-    def _tracks(self, seen: Detections, rows: Rows) -> Tracks:
-        people = self._people
+    def _hidden(self, frame: Frame) -> Rows:
+        """Who is not seen in this frame, but was seen so steadily that they are taken to be where they are expected."""
+        people, lens = self._people, frame.view.intrinsics
+        hidden = (people.seen_ns < self._now_ns) & (people.steady > np.exp(-self.hidden_s / STEADY_S))
+        middles = people.motion.place[:, :2]
+        inside = ((middles > 0) & (middles < [lens.width_px, lens.height_px])).all(axis=1)
+        return np.flatnonzero(hidden & inside)
+
+    def _tracks(self, seen: Detections, seen_rows: Rows, hidden: Rows) -> Tracks:
+        people, rows = self._people, np.concatenate([seen_rows, hidden])
         motion = people.motion[rows]
+        boxes = np.concatenate([seen.boxes, motion.corners[len(seen) :].astype(np.float32)])
         edge_px2 = motion.variance[:, 0] + motion.variance[:, 1] / 4
-        variance_px2, speed_px_s = (
-            np.column_stack([motion.variance[:, 0], edge_px2]),
-            motion.speed[:, :2].copy(),
-        )
+        variance_px2 = np.column_stack([motion.variance[:, 0], edge_px2])
+        speed_px_s = motion.speed[:, :2].copy()
         speed_px_s[:, 1] += motion.speed[:, 3] / 2
-        feet = moving_feet(seen.frame, motion.corners, seen.boxes, variance_px2, speed_px_s)
+        feet = moving_feet(seen.frame, motion.corners, boxes, variance_px2, speed_px_s)
         return Tracks(
             frame=seen.frame,
-            boxes=seen.boxes,
-            scores=seen.scores,
+            boxes=boxes,
+            scores=np.concatenate([seen.scores, np.zeros(len(hidden), np.float32)]),
             track_scores=people.score[rows].astype(np.float32),
             track_ids=people.ids[rows],
             floor_m=feet.floor_m,

@@ -41,7 +41,8 @@ class Scene:
     def ids(self, *boxes, scores=None):
         """The number of each of them, in their order."""
         tracks = self.tracks(*boxes, scores=scores)
-        left = {round(float(box[0]), 2): id for box, id in zip(tracks.boxes, tracks.track_ids, strict=True)}
+        seen = tracks[tracks.scores > 0]
+        left = {round(float(box[0]), 2): id for box, id in zip(seen.boxes, seen.track_ids, strict=True)}
         return [left.get(round(float(np.float32(box[0])), 2)) for box in boxes]
 
 
@@ -176,6 +177,37 @@ def test_a_camera_that_stands_still_is_taken_to_stand_still():
         shift, camera = camera.given(random.normal(0, 6, (9, 2)), np.full(9, 6.0**2), 0.1)
         moved = moved + np.abs(shift)
     assert (moved < 15).all()  # of 200 pixels that the medians of nine would add up to
+
+
+@pytest.mark.parametrize("fps", [5, 15, 30])
+def test_who_was_seen_all_the_time_is_said_to_be_hidden_for_a_moment(fps):
+    scene, step = Scene(fps), 100.0 / fps
+    for i in range(6 * fps):
+        scene.tracks(person(100 + step * i))
+    told = [scene.tracks() for _ in range(fps)]
+    hidden_s = sum(len(one) for one in told) / fps
+    assert hidden_s == pytest.approx(0.6, abs=1 / fps)
+    assert [told[0].track_ids.tolist(), told[0].scores.tolist()] == [[0], [0.0]]
+    assert told[0].boxes[0] == pytest.approx(person(100 + step * 6 * fps), abs=3)
+    assert told[1].box_error_px > told[0].box_error_px  # and it is the less sure the longer it lasts
+
+
+def test_who_has_only_just_come_or_has_left_the_picture_is_not_said_to_be_hidden():
+    scene = Scene()
+    for i in range(3):
+        scene.tracks(person(100 + 10 * i))
+    assert len(scene.tracks()) == 0
+    scene = Scene()
+    for i in range(30):
+        scene.tracks(person(1000 + 9.2 * i))
+    assert [len(scene.tracks()) for _ in range(3)] == [1, 0, 0]
+
+
+def test_nobody_is_said_to_be_hidden_where_none_is_asked_for():
+    scene = Scene(tracker=BoxTracker(hidden_s=0.0))
+    for i in range(30):
+        scene.tracks(person(100 + 10 * i))
+    assert len(scene.tracks()) == 0
 
 
 def test_frames_that_never_came_leave_time_as_it_was():
