@@ -63,15 +63,11 @@ class Counting(Embed):
 
 def measured(site: Path, out: Path, color: bool, every_s: float, most: int) -> list[float]:
     """Calls a person-second, IDF1 across cameras, identities a person."""
-    session = Session(
-        GraphFile.read(MAIN), Choices(replay=site, positions=True, executor="inline"), out
-    )
+    session = Session(GraphFile.read(MAIN), Choices(replay=site, positions=True, executor="inline"), out)
     nodes, Counting.calls = [], 0
     for node in session.graph.nodes:
         if node.id == "tracklets":
-            node = replace(
-                node, stage=replace(node.stage, color=color, crop_every_s=every_s, max_crops=most)
-            )
+            node = replace(node, stage=replace(node.stage, color=color, crop_every_s=every_s, max_crops=most))
         if node.id == "embed":
             node = replace(node, stage=Counting(node.stage.embedder))
         nodes.append(node)
