@@ -67,6 +67,7 @@ class Frame:
     depth_scale_m: float = 0.001
     clock: str = "site"  # the clock domain of the stamp behind captured_ns
     registration: Registration | None = None
+    zone: str = ""  # whose cameras follow people together: tracks of this frame have ids of the zone
 
 
 @dataclass(frozen=True, slots=True)
