@@ -56,6 +56,12 @@ $(VENV)/.dev: $(VENV)/.core
 	$(BIN)/uv pip install -q -p .venv-judges/bin/python -r tests/judges/requirements.txt
 	touch $@
 
+# what benchmarks are compared with, each in an environment of its own
+.venv-peers-%/.done: benchmarks/peers/%.txt | $(BIN)/uv
+	$(BIN)/uv venv -q --clear -p $(BIN)/python .venv-peers-$*
+	$(BIN)/uv pip install -q --no-deps -p .venv-peers-$*/bin/python -r $<
+	touch $@
+
 # their lists are whole: what they ask for would bring several builds of OpenCV into one place
 .venv-judges-%/.done: tests/judges/%.txt | $(BIN)/uv
 	$(BIN)/uv venv -q --clear -p $(BIN)/python .venv-judges-$*

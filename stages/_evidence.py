@@ -102,14 +102,14 @@ class SightingTable:
         self.cameras = _numbered([t.camera_id for t in tracklets])
         self.frames = _numbered([t.floor_frame for t in tracklets])
         self._kinds = _numbered([one.kind if one.votes else "" for one in sightings])
-        self._vectors = [one.vector for one in sightings]
+        self._sightings = sightings
         self._looked = np.array([one.votes > 0 for one in sightings], bool)
 
     def similarities(self, new: Rows, known: Rows) -> Array:
         """Cosines of rows `new` (q,) with `known` (q, k), NaN where they cannot be compared."""
         rows, number = np.unique(new, return_inverse=True)
         columns = np.unique(known[known != NOBODY])
-        cosines = np.full((len(rows), len(self._vectors)), np.nan)
+        cosines = np.full((len(rows), len(self._sightings)), np.nan)
         for kind in np.unique(self._kinds[rows[self._looked[rows]]]):
             ours, theirs = (some[self._comparable(some, kind)] for some in (rows, columns))
             if len(theirs):
@@ -122,7 +122,9 @@ class SightingTable:
         return np.asarray(self._looked[rows] & (self._kinds[rows] == kind))
 
     def _stacked(self, rows: Rows) -> NDArray[np.float32]:
-        return np.stack([self._vectors[row] for row in rows.tolist()])
+        looks = np.stack([self._sightings[row].looks for row in rows.tolist()])
+        lengths = np.maximum(np.sqrt(np.einsum("id,id->i", looks, looks)), np.float32(1e-9))
+        return np.asarray(looks / lengths[:, None], np.float32)
 
 
 def padded(groups: Sequence[Sequence[int] | range]) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,91 +37,110 @@ class Gallery:
     def __init__(
         self, people: Sequence[Identity], evidence: Evidence, waiting: Sequence[Sighting] = ()
     ) -> None:
-        self.people = people
         self._evidence = evidence
+        self.numbers = {who.identity_id: number for number, who in enumerate(people)}
         ends = np.cumsum([0, *(len(who.sightings) for who in people)]).tolist()
         self.rows = [range(start, end) for start, end in zip(ends, ends[1:], strict=False)]
         known = [one for who in people for one in who.sightings]
-        self._waiting = np.arange(len(known), len(known) + len(waiting))
+        self._waiting = range(len(known), len(known) + len(waiting))
         self._table = SightingTable([*known, *waiting])
 
-    def of_waiting(self) -> NDArray[np.float64]:
-        """For each who waits being each of the people."""
-        shape = len(self._waiting), len(self.people)
-        new = np.repeat(self._waiting, shape[1])
-        return self.between(new, [*self.rows] * shape[0]).reshape(shape)
+    def of_waiting(self, near: Sequence[Sequence[Identity]]) -> NDArray[np.float64]:
+        """For each who waits being each of the people; NEVER of those who are not near them."""
+        pairs = [(one, self.numbers[who.identity_id]) for one, those in enumerate(near) for who in those]
+        fits = np.full((len(near), len(self.rows)), NEVER)
+        if pairs:
+            new, known = zip(*pairs, strict=True)
+            fits[new, known] = self.between(
+                [self._waiting[one] for one in new], [self.rows[number] for number in known]
+            )
+        return fits
 
-    def sighting(self, number: int, row: int) -> Sighting:
-        """That of a row of this person."""
-        return self.people[number].sightings[row - self.rows[number].start]
-
-    def split(self, number: int, row: int, fit: float) -> tuple[Split, float]:
-        """A row of this person, whom it fits so well, taken to whom of the others it fits best; and how well."""
-        others = [other for other in range(len(self.people)) if other != number]
-        fits = self.between([row] * len(others), [self.rows[other] for other in others])
-        best = int(np.argmax(fits)) if others else 0
-        home, fits_home = (self.people[others[best]], float(fits[best])) if others else (None, NEVER)
-        return Split(self.people[number], self.sighting(number, row), home, fit), fits_home
-
-    def between(
-        self, new: Sequence[int] | NDArray[np.intp], groups: Sequence[Sequence[int] | range]
-    ) -> NDArray[np.float64]:
+    def between(self, new: Sequence[int], groups: Sequence[Sequence[int] | range]) -> NDArray[np.float64]:
         """For each row being of the person of a group of rows."""
         return self._evidence.between(self._table, np.asarray(new, np.intp), padded(groups))
 
 
-def merge_of(people: Sequence[Identity], evidence: Evidence, least: float, since_ns: int) -> Merge | None:
-    """The two that are most surely one, if one of them has been seen since then and the evidence is enough."""
-    ordered = sorted(people, key=lambda who: (who.appeared_ns, who.identity_id))
-    seen = [who.seen_ns >= since_ns for who in ordered]
-    pairs = [(n, m) for n in range(len(ordered)) for m in range(n) if seen[n] or seen[m]]
-    if not pairs:
-        return None
-    gallery = Gallery(ordered, evidence)
-    sizes = [len(rows) for rows in gallery.rows]
-    less_more = [(n, m) if sizes[n] <= sizes[m] else (m, n) for n, m in pairs]
-    new = [row for less, _ in less_more for row in gallery.rows[less]]
-    groups = [gallery.rows[more] for less, more in less_more for _ in gallery.rows[less]]
-    fits = gallery.between(new, groups)
-    starts = np.cumsum([0, *(sizes[less] for less, _ in less_more)])[:-1]
-    worst = np.minimum.reduceat(fits, starts)
-    mean = np.add.reduceat(fits, starts) / [sizes[less] for less, _ in less_more]
-    together = np.where(worst <= NEVER, NEVER, mean)
-    best = int(np.argmax(together))
-    later, earlier = pairs[best]
-    return Merge(ordered[later], ordered[earlier], float(together[best])) if together[best] >= least else None
+def together(*some: Sequence[Identity]) -> list[Identity]:
+    """Everybody who is in any of these, once."""
+    return list({who.identity_id: who for those in some for who in those}.values())
 
 
-def split_of(
-    people: Sequence[Identity], evidence: Evidence, most: float, least: float, since_ns: int
-) -> Split | None:
-    """Of those seen since then, the tracklet that fits the person worst to whom it was given, if the evidence against
-    it is enough; it goes to whom it fits best, if that is enough too. Else one that was itself seen since then, and
-    fits somebody else better by as much: two who were taken for each other are put right one after the other.
-    """
-    gallery = Gallery(people, evidence)
-    doubted = [
-        (number, row)
-        for number, (who, rows) in enumerate(zip(people, gallery.rows, strict=True))
-        if len(rows) > 1 and who.seen_ns >= since_ns
-        for row in rows
-    ]
-    if not doubted:
-        return None
-    rests = [[other for other in gallery.rows[number] if other != row] for number, row in doubted]
-    fits = gallery.between([row for _, row in doubted], rests)
-    worst = int(np.argmin(fits))
-    if fits[worst] <= most:
-        split, fits_home = gallery.split(*doubted[worst], float(fits[worst]))
-        return split if fits_home >= least else replace(split, home=None)
-    moves = [
-        gallery.split(*of, float(fit))
-        for of, fit in zip(doubted, fits, strict=True)
-        if gallery.sighting(*of).tracklet.seen_ns >= since_ns
-    ]
-    if not moves:
-        return None
-    split, fits_home = max(moves, key=lambda move: move[1] - move[0].evidence)
-    if fits_home < least or split.evidence - fits_home > most:
-        return None
-    return replace(split, evidence=split.evidence - fits_home)
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Looks at people again. `alike` says for each sighting who may be the same person."""
+
+    evidence: Evidence
+    alike: Callable[[Sequence[Sighting]], Sequence[Sequence[Identity]]]
+
+    def merge(
+        self, seen: Sequence[Identity], near: Sequence[Sequence[Identity]], least: float
+    ) -> Merge | None:
+        """The two that are most surely one, one seen and the other near, if the evidence is enough."""
+        ordered = sorted(together(seen, *near), key=lambda who: (who.appeared_ns, who.identity_id))
+        gallery = Gallery(ordered, self.evidence)
+        known = [
+            (gallery.numbers[who.identity_id], gallery.numbers[other.identity_id])
+            for who, those in zip(seen, near, strict=True)
+            for other in those
+        ]
+        pairs = sorted({(max(pair), min(pair)) for pair in known if pair[0] != pair[1]})
+        if not pairs:
+            return None
+        sizes = [len(rows) for rows in gallery.rows]
+        less_more = [(n, m) if sizes[n] <= sizes[m] else (m, n) for n, m in pairs]
+        new = [row for less, _ in less_more for row in gallery.rows[less]]
+        groups = [gallery.rows[more] for less, more in less_more for _ in gallery.rows[less]]
+        fits = gallery.between(new, groups)
+        starts = np.cumsum([0, *(sizes[less] for less, _ in less_more)])[:-1]
+        worst = np.minimum.reduceat(fits, starts)
+        mean = np.add.reduceat(fits, starts) / [sizes[less] for less, _ in less_more]
+        fit = np.where(worst <= NEVER, NEVER, mean)
+        best = int(np.argmax(fit))
+        later, earlier = pairs[best]
+        return Merge(ordered[later], ordered[earlier], float(fit[best])) if fit[best] >= least else None
+
+    def split(self, seen: Sequence[Identity], most: float, least: float, since_ns: int) -> Split | None:
+        """Of those seen since then, the tracklet that fits the person worst to whom it was given, if the evidence
+        against it is enough; it goes to whom it fits best, if that is enough too. Else one that was itself seen since
+        then, and fits somebody else better by as much: two who were taken for each other are put right one after the
+        other.
+        """
+        doubted = [
+            Split(who, one, None, 0.0) for who in seen if len(who.sightings) > 1 for one in who.sightings
+        ]
+        if not doubted:
+            return None
+        gallery = Gallery(seen, self.evidence)
+        own = [gallery.rows[number] for number, who in enumerate(seen) if len(who.sightings) > 1]
+        rows = [(row, [other for other in rest if other != row]) for rest in own for row in rest]
+        fits = gallery.between([row for row, _ in rows], [rest for _, rest in rows])
+        doubted = [replace(one, evidence=float(fit)) for one, fit in zip(doubted, fits, strict=True)]
+        worst = min(doubted, key=lambda one: one.evidence)
+        if worst.evidence <= most:
+            ((split, fits_home),) = self._homes([worst])
+            return split if fits_home >= least else replace(split, home=None)
+        moves = self._homes([one for one in doubted if one.sighting.tracklet.seen_ns >= since_ns])
+        if not moves:
+            return None
+        split, fits_home = max(moves, key=lambda move: move[1] - move[0].evidence)
+        if fits_home < least or split.evidence - fits_home > most:
+            return None
+        return replace(split, evidence=split.evidence - fits_home)
+
+    def _homes(self, doubted: Sequence[Split]) -> list[tuple[Split, float]]:
+        """Each taken to whom of the others it fits best; and how well."""
+        sightings = [one.sighting for one in doubted]
+        near = [
+            [who for who in those if who.identity_id != one.who.identity_id]
+            for one, those in zip(doubted, self.alike(sightings), strict=True)
+        ]
+        people = together(*near)
+        homes = []
+        for one, fits in zip(
+            doubted, Gallery(people, self.evidence, sightings).of_waiting(near), strict=True
+        ):
+            best = int(np.argmax(fits)) if people else 0
+            home, fit = (people[best], float(fits[best])) if people and fits[best] > NEVER else (None, NEVER)
+            homes.append((replace(one, home=home), fit))
+        return homes

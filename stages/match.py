@@ -26,7 +26,8 @@ from pipeline.messages import (
 from pipeline.stage import Memory, Stage
 from stages._evidence import NEVER, Evidence
 from stages._identity_events import decided, identity_event, merged, seen_again, split_off
-from stages._review import Gallery, Merge, Split, merge_of, split_of
+from stages._people import LATELY_S, People
+from stages._review import Gallery, Merge, Review, Split, together
 
 Given = IdentityEvent | CorrectionEvent
 REVIEWED = "reviewed"
@@ -57,7 +58,7 @@ class Match(Stage[Embedding | Command, Given]):
     max_sightings: int = 12  # remembered of one person
     vectors_s: float = math.inf  # for how long looks may be kept; given by the runtime
     _waiting: Keyed[Sighting] = field(default_factory=Keyed, init=False, repr=False)  # by tracklet
-    _identities: Keyed[Identity] = field(default_factory=Keyed, init=False, repr=False)  # by identity
+    _identities: People = field(default_factory=People, init=False, repr=False)
     _whose: Keyed[str] = field(default_factory=Keyed, init=False, repr=False)  # identity by open tracklet
     _times_ns: Keyed[int] = field(default_factory=Keyed, init=False, repr=False)
 
@@ -81,11 +82,11 @@ class Match(Stage[Embedding | Command, Given]):
         return Evidence(self.midpoint, self.slope, self.height_m, self.max_speed_m_s)
 
     def advance(self, to_ns: int) -> Iterator[Given]:
+        self._identities.pass_to(to_ns - round(max(LATELY_S, 2 * self.review_s) * 1e9))
         due = [one for one in self._waiting.values() if not one.is_weighed and self._is_due(one, to_ns)]
         yield from self._decide(due)
-        for who in self._identities.values():
-            if not who.is_lost:
-                yield from self._passed(who, to_ns)
+        for who in self._identities.here():
+            yield from self._passed(who, to_ns)
         reviewed_ns = self._times_ns.get(REVIEWED) or 0
         if to_ns - reviewed_ns > self.review_s * 1e9:
             self._times_ns.put(REVIEWED, to_ns)
@@ -119,9 +120,11 @@ class Match(Stage[Embedding | Command, Given]):
         """Whose the tracklets are that are due, weighed together with all that wait."""
         if not due:
             return
-        waiting, people = self._waiting.values(), self._identities.values()
+        waiting = self._waiting.values()
+        near = self._identities.alike(waiting)
+        people = together(*near)
         evidence = np.full((len(waiting), len(people) + len(waiting)), NEVER)
-        evidence[:, : len(people)] = Gallery(people, self._evidence, waiting).of_waiting()
+        evidence[:, : len(people)] = Gallery(people, self._evidence, waiting).of_waiting(near)
         evidence[:, len(people) :][np.diag_indices(len(waiting))] = self.min_evidence
         rows, columns = linear_sum_assignment(evidence, maximize=True)
         due_ids = {one.tracklet.tracklet_id for one in due}
@@ -208,14 +211,12 @@ class Match(Stage[Embedding | Command, Given]):
             if one.votes and one.tracklet.opened_ns < since_ns:
                 self._waiting.put(one.tracklet.tracklet_id, one.unlooked())
                 one.overwrite()
-        for who in self._identities.values():
+        for who in self._identities.looked_at_before(since_ns):
             old = {
                 one.tracklet.tracklet_id: one
                 for one in who.sightings
                 if one.tracklet.opened_ns < since_ns and (one.votes or not one.is_open)
             }
-            if not old:
-                continue
             left = [one for one in who.sightings if one.is_open or one.tracklet.tracklet_id not in old]
             kept = tuple(one.unlooked() if one.tracklet.tracklet_id in old else one for one in left)
             if kept:
@@ -230,13 +231,15 @@ class Match(Stage[Embedding | Command, Given]):
     def _review(self, now_ns: int, since_ns: int) -> Iterator[Given]:
         """One correction of each kind; the next review sees what came of it."""
         yield from self._outlived(now_ns)
-        for who in self._identities.values():
+        for who in self._identities.unseen_since(now_ns - self.forget_after_s * 1e9):
             yield from self._passed(who, now_ns)
-        people = self._identities.values()
-        split = split_of(people, self._evidence, self.split_evidence, self.min_evidence, since_ns)
+        people = self._identities
+        review, seen = Review(self._evidence, people.alike), people.seen_since(since_ns)
+        split = review.split(seen, self.split_evidence, self.min_evidence, since_ns)
         if split is not None:  # first: a tracklet given to the wrong one makes two people look like one
             yield self._split(split, now_ns)
-        merge = merge_of(self._identities.values(), self._evidence, self.merge_evidence, since_ns)
+            seen = people.seen_since(since_ns)
+        merge = review.merge(seen, people.alike_to(seen, since_ns), self.merge_evidence)
         if merge is not None:
             yield self._merged(merge, now_ns)
 

@@ -28,7 +28,10 @@ MAY_IMPORT = {
 ALONE = (
     "clients/python/sightline_client/"  # a wheel of its own: it knows what is published, not who publishes
 )
-ALSO = {"stages/source/simulated.py": {"engines.people"}}  # it renders its input, which no graph file names
+ALSO = {  # engines that no graph file names: one renders its input, the other needs an index that has no settings
+    "stages/source/simulated.py": {"engines.people"},
+    "stages/_looks.py": {"engines._sketches"},
+}
 OURS = {*MAY_IMPORT, "run"}
 HEAVY = {
     "torch",
