@@ -6,6 +6,7 @@ and up; along and up. Up is a share of the person's height, across the line of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,18 +33,45 @@ def maps_of(color: NDArray[np.uint8] | None, points: Array, height_m: float, tur
     """The maps (LAYERS, SIDE, SIDE) of a crop: RGB (h, w, 3) or None, and points (h, w, 3) in metres from the head's
     place on the floor. All 0 where too little is measured. `turned` turns it, in radians.
     """
-    layers = np.zeros((LAYERS, SIDE, SIDE), np.float32)
-    seen = np.zeros((1, 1, 3), np.uint8) if color is None else color
-    if height_m > 0.3:  # NaN is not
-        _fill(seen, color is not None, points, float(height_m), float(turned), layers)
+    made: Array = maps_of_each([color], [points], np.array([height_m]), turned)[0]
+    return made
+
+
+def maps_of_each(
+    colors: Sequence[NDArray[np.uint8] | None],
+    points: Sequence[Array],
+    heights_m: NDArray[Any],
+    turned: float = 0.0,
+) -> Array:
+    """The maps of several crops, (n, LAYERS, SIDE, SIDE)."""
+    layers = np.zeros((len(points), LAYERS, SIDE, SIDE), np.float32)
+    most = max((one.shape[0] * one.shape[1] for one in points), default=0)
+    # memory is asked for once: that which is new costs as much as what is done in it
+    near = np.empty((most, 3), np.float32)
+    places, cells = np.empty((most, 2), np.uint32), np.empty((most, 3), np.uint32)  # no index is below 0
+    for color, own, height_m, made in zip(colors, points, heights_m.tolist(), layers, strict=True):
+        seen = np.zeros((1, 1, 3), np.uint8) if color is None else color
+        if height_m > 0.3:  # NaN is not
+            _fill(seen, color is not None, own, height_m, turned, made, near, places, cells)
     return layers
 
 
 @kernel
-def _fill(color: Any, has_color: bool, points: Array, height_m: float, turned: float, layers: Array) -> None:
+def _fill(
+    color: Any,
+    has_color: bool,
+    points: Array,
+    height_m: float,
+    turned: float,
+    layers: Array,
+    near: Array,
+    places: NDArray[np.uint32],
+    cells: NDArray[np.uint32],
+) -> None:
     h, w = points.shape[0], points.shape[1]
-    near = np.empty((h * w, 3), np.float32)
-    places = np.empty(h * w, np.int32)
+    logs = np.empty(256, np.float32)
+    for k in range(256):
+        logs[k] = np.log(np.float32(k) + np.float32(DARK))
     count, band = 0, 0
     sx, sy, sxx, sxy, syy, hx, hy, heads = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0
     hxx, hxy, hyy = 0.0, 0.0, 0.0
@@ -58,7 +86,7 @@ def _fill(color: Any, has_color: bool, points: Array, height_m: float, turned: f
             if away > REACH_M * REACH_M:
                 continue
             near[count, 0], near[count, 1], near[count, 2] = x, y, z / height_m
-            places[count] = i * w + j
+            places[count, 0], places[count, 1] = i, j
             count += 1
             share = z / height_m
             if share > 0.66 and share < 0.88 and away < 0.1225:
@@ -88,7 +116,6 @@ def _fill(color: Any, has_color: bool, points: Array, height_m: float, turned: f
     cos, sin = np.cos(angle), np.sin(angle)
     half = 0.5 * SIDE
     top = np.zeros((SIDE, SIDE), np.float32)
-    cells = np.empty((count, 3), np.int32)
     for p in range(count):
         x, y, share = near[p, 0], near[p, 1], near[p, 2]
         u, v = cos * x + sin * y, cos * y - sin * x
@@ -106,10 +133,10 @@ def _fill(color: Any, has_color: bool, points: Array, height_m: float, turned: f
         u, v, share = near[p, 0], near[p, 1], near[p, 2]
         a, b, c = cells[p, 0], cells[p, 1], cells[p, 2]
         if has_color:
-            i, j = places[p] // w, places[p] % w
-            r = np.log(np.float32(color[i, j, 0]) + np.float32(DARK))
-            g = np.log(np.float32(color[i, j, 1]) + np.float32(DARK))
-            lum = np.log(np.float32(color[i, j, 2]) + np.float32(DARK))
+            i, j = places[p, 0], places[p, 1]
+            r = logs[color[i, j, 0]]
+            g = logs[color[i, j, 1]]
+            lum = logs[color[i, j, 2]]
             red, green, blue = red + r, green + g, blue + lum
         for m in range(3):
             if m == 0:

@@ -17,7 +17,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from configs.build import InputError
 from configs.read import read
-from engines._overhead_maps import CHANNELS, LAYERS, MAPS, SIDE, maps_of
+from engines._overhead_maps import CHANNELS, MAPS, maps_of_each
+from engines._plan import Plan
 from engines.overhead_descriptor import OverheadDescriptor
 
 Array = NDArray[np.float32]
@@ -101,11 +102,10 @@ class TvridEmbedder:
         from the head's place on the floor, NaN where unknown, and heights (n,) in metres. That of a crop in which
         hardly anything is measured is all 0: it is like nobody. Raises ValueError without depth.
         """
-        layers = np.empty((len(colors), LAYERS, SIDE, SIDE), np.float32)
-        for row, (color, own, height_m) in enumerate(zip(colors, points, heights_m, strict=True)):
-            if own is None:
-                raise ValueError("tvrid_embedder needs depth; choose another embedder for cameras without it")
-            layers[row] = maps_of(color, own, float(height_m))
+        shown = [one for one in points if one is not None]
+        if len(shown) < len(points):
+            raise ValueError("tvrid_embedder needs depth; choose another embedder for cameras without it")
+        layers = maps_of_each(colors, shown, heights_m)
         return self._comparable(self.vectors(layers), np.array([one is not None for one in colors], bool))
 
     def vectors(self, layers: Array) -> Array:
@@ -140,7 +140,8 @@ class TvridEmbedder:
                 f"{self._path}: is not the file that {self._path.with_suffix('.yaml').name} describes, its sha256 "
                 "is another; fetch it again"
             )
-        return _by_onnxruntime(written) if self.runtime == "onnxruntime" else _by_opencv(written)
+        by_opencv = self.runtime == "opencv"
+        return _by_opencv(written) if by_opencv else _by_onnxruntime(self._path, written)
 
 
 def _said(model: Path) -> _Said:
@@ -168,10 +169,8 @@ def _by_opencv(written: bytes) -> Runs:
     return run
 
 
-def _by_onnxruntime(written: bytes) -> Runs:
-    import onnxruntime
+def _by_onnxruntime(path: Path, written: bytes) -> Runs:
+    from engines.runtimes.onnxruntime import session
 
-    settings: Any = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(written, settings, providers=["CPUExecutionProvider"])
-    return lambda layers: np.asarray(session.run(None, {"layers": layers})[0], np.float32)
+    opened, _ = session(path, Plan("onnxruntime"), written, threads=1)
+    return lambda layers: np.asarray(opened.run(None, {"layers": layers})[0], np.float32)

@@ -74,12 +74,12 @@ def built(model: Path, manifest: Manifest, plan: Plan) -> bytes | None:
 
 def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) -> Parallel:
     """The network, warmed up; raises InputError where it is none that can run."""
-    session, on_gpu = _session(model, plan, engine, threads=1)
-    inputs = {port.name: _port(port, model) for port in session.get_inputs()}
-    outputs = {port.name: _port(port, model) for port in session.get_outputs()}
+    opened, on_gpu = session(model, plan, engine, threads=1)
+    inputs = {port.name: _port(port, model) for port in opened.get_inputs()}
+    outputs = {port.name: _port(port, model) for port in opened.get_outputs()}
     fed = next(iter(inputs))
 
-    def run(part: NDArray[Any], session: Any = session) -> Outputs:
+    def run(part: NDArray[Any], session: Any = opened) -> Outputs:
         return dict(zip(outputs, session.run(None, {fed: part}), strict=True))
 
     name = f"{'GPU' if on_gpu else 'CPU'}, {device()[0]}"
@@ -88,18 +88,13 @@ def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) ->
         ready = replace(ready, least=PART, most=PART, tried=PART, threads=2, splits=False)
     elif cores() > 1:
         ready = replace(
-            ready, run_alone=partial(run, session=_session(model, plan, engine, threads=cores())[0])
+            ready, run_alone=partial(run, session=session(model, plan, engine, threads=cores())[0])
         )
     return warmed_up(model, manifest, ready)
 
 
-def _settings(plan: Plan) -> dict[str, str]:
-    """Of the CUDA provider. TF32 cuts factors to 10 bits; without it numbers of 16 bits get no fast kernels either."""
-    return {"use_tf32": "0" if plan.precision == "fp32" else "1", "cudnn_conv_algo_search": "HEURISTIC"}
-
-
-def _session(model: Path, plan: Plan, engine: bytes | None, threads: int) -> tuple[Any, bool]:
-    """What runs it, and whether that is on the GPU."""
+def session(model: Path, plan: Plan, engine: bytes | None, threads: int) -> tuple[Any, bool]:
+    """ONNX Runtime's own that runs a file, or its bytes, and whether that is on the GPU; raises InputError."""
     onnxruntime = _library()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads, settings.inter_op_num_threads = threads, 1
@@ -113,13 +108,18 @@ def _session(model: Path, plan: Plan, engine: bytes | None, threads: int) -> tup
         with redirect_stdout(sys.stderr):
             onnxruntime.preload_dlls()  # it does not find the CUDA that is installed beside it
     try:
-        session = onnxruntime.InferenceSession(engine or str(model), settings, providers=providers)
+        made = onnxruntime.InferenceSession(engine or str(model), settings, providers=providers)
     except Exception as error:  # ONNX Runtime's own share no other class
         raise InputError(f"{model}: is no network that ONNX Runtime can run, {_reason(error)}") from error
-    taken = session.get_providers()[0]
+    taken = made.get_providers()[0]
     if taken == CPU != providers[0]:  # it falls back without a word
         raise InputError(f"runtime: onnxruntime cannot use the GPU, {CUDA} does not start; mend its CUDA")
-    return session, taken == CUDA
+    return made, taken == CUDA
+
+
+def _settings(plan: Plan) -> dict[str, str]:
+    """Of the CUDA provider. TF32 cuts factors to 10 bits; without it numbers of 16 bits get no fast kernels either."""
+    return {"use_tf32": "0" if plan.precision == "fp32" else "1", "cudnn_conv_algo_search": "HEURISTIC"}
 
 
 @cache

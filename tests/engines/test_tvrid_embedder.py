@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from configs.build import InputError
-from engines._overhead_maps import CHANNELS, LAYERS, MAPS, SIDE, maps_of
+from engines._overhead_maps import CHANNELS, LAYERS, MAPS, SIDE, maps_of, maps_of_each
 from engines.overhead_descriptor import OverheadDescriptor
 from engines.people.anybody import any_light
 from engines.people.passages import Place, Way, points_of
@@ -119,6 +119,15 @@ def test_a_model_that_is_another_file_than_it_should_be_is_refused_at_the_start(
 
 def test_what_ships_is_small():
     assert sum(one.stat().st_size for one in MODEL.parent.glob("*.onnx")) < 5e6
+
+
+def test_crops_of_several_sizes_are_laid_out_as_each_alone(crops):
+    colors, points, heights = crops["flat", 3]
+    colors, points = [colors[0], None, colors[2][40:200, 60:]], [points[0], points[1], points[2][40:200, 60:]]
+    made = maps_of_each(colors, points, heights)
+    for row, given in enumerate(zip(colors, points, heights, strict=True)):
+        assert made[row].any()
+        assert np.array_equal(made[row], maps_of(*given))
 
 
 def test_maps_hold_a_persons_height_and_colours_where_they_are():
