@@ -32,9 +32,8 @@ from pybullet_views import Light, Place, Sensor, World, camera_of  # noqa: E402
 from calibration.camera import Mount, View  # noqa: E402
 from calibration.manifest import Manifest, recorded, write  # noqa: E402
 from calibration.site import Site  # noqa: E402
-from engines.evaluate.truth import FOLDER, CameraTruth, write_truth  # noqa: E402
-from engines.people.truth import Presence  # noqa: E402
-from engines.people.truth_files import PEOPLE  # noqa: E402
+from engines.evaluate.truth import FOLDER, write_truth  # noqa: E402
+from engines.people.truth_files import truth_of, write_people  # noqa: E402
 from engines.people.zones import Zone, zones_of  # noqa: E402
 from pipeline.graphfile import GraphFile  # noqa: E402
 from pipeline.messages import Frame  # noqa: E402
@@ -99,7 +98,7 @@ def write_site(folder: Path, count: int, clock: tuple[float, float], seed: int) 
             seen += [(index, stamp, one) for one in world.presences(there, cameras[number], drawn, light)]
             if lost:
                 raise SystemExit(f"{folder}: {lost[0].detail}")
-        truths.append(_truth(name, seen))
+        truths.append(truth_of(name, seen))
         print(f"{name}: {frames} frames, {len(seen)} rows of truth", flush=True)
     ends = list(recorder.finish())
     recorder.close()
@@ -110,7 +109,7 @@ def write_site(folder: Path, count: int, clock: tuple[float, float], seed: int) 
     write(folder, Manifest(MADE_BY, "simulated", site.name, entries))
     (folder / FOLDER).mkdir()
     write_truth(folder / FOLDER, truths)
-    _write_people(folder / FOLDER / PEOPLE, crowd)
+    _write_people(folder / FOLDER, crowd)
 
 
 def write_tvrid(folder: Path, counts: tuple[int, int], film: tuple[int, float], seed: int) -> None:
@@ -140,7 +139,7 @@ def write_tvrid(folder: Path, counts: tuple[int, int], film: tuple[int, float], 
         _write_table(folder / name, header, rows[part])
     _write_table(folder / "cuts.csv", ("path", "frame", "left_px", "top_px"), cuts)
     _write_cameras(folder / "cameras.json", site, told)
-    _write_people(folder / PEOPLE, crowd)
+    _write_people(folder, crowd)
 
 
 def _film(
@@ -251,24 +250,8 @@ def _told(site: Site, name: str) -> Mount:
     return replace(site.cameras[name].mount, height_m=None, pitch_deg=None, roll_deg=None)
 
 
-def _truth(camera_id: str, seen: Sequence[tuple[int, int, Presence]]) -> CameraTruth:
-    edges = np.array([one.box for _, _, one in seen], np.float64).reshape(-1, 4)
-    return CameraTruth(
-        camera_id=camera_id,
-        frame_indices=np.array([index for index, _, _ in seen], np.int64),
-        captured_ns=np.array([stamp for _, stamp, _ in seen], np.int64),
-        people=np.array([one.person for _, _, one in seen], np.int64),
-        boxes=np.concatenate([edges[:, :2], edges[:, 2:] - edges[:, :2]], axis=1),
-        floor_m=np.round(np.array([(one.x_m, one.y_m) for _, _, one in seen]).reshape(-1, 2), 4),
-        heights_m=np.round(np.array([one.height_m for _, _, one in seen]), 4),
-        visibilities=np.round(np.array([one.visibility for _, _, one in seen]), 4),
-        ignored=tuple(one.ignored for _, _, one in seen),
-    )
-
-
-def _write_people(path: Path, crowd: Sequence[Person]) -> None:
-    rows = [(str(p.number), f"{p.height_m:.3f}", p.bag, str(p.look_alike_of or "")) for p in crowd]
-    _write_table(path, ("person", "height_m", "special", "look_alike_of"), rows)
+def _write_people(folder: Path, crowd: Sequence[Person]) -> None:
+    write_people(folder, [(p.number, round(p.height_m, 3), p.bag, p.look_alike_of or 0) for p in crowd])
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -15,6 +15,7 @@ from engines.evaluate.truth import FOLDER, CameraTruth
 from engines.evaluate.truth import write_truth as write_cameras
 from engines.people.crowd import Person
 from engines.people.sight import Sight
+from engines.people.truth import Presence
 
 PEOPLE, THINGS = "people.csv", "things.csv"
 EVERY_S = 1.0  # things are looked for
@@ -24,11 +25,18 @@ def camera_truth(
     camera_id: str, sight: Sight, times_s: NDArray[np.float64], captured_ns: NDArray[np.int64]
 ) -> CameraTruth:
     """Who is in each picture of a camera, taken at `times_s` (n,) of the scene, stamped `captured_ns` (n,)."""
-    rows = [
-        (index, int(stamp), seen)
-        for index, (time_s, stamp) in enumerate(zip(times_s, captured_ns, strict=True))
-        for seen in sight.presences(float(time_s))
-    ]
+    return truth_of(
+        camera_id,
+        [
+            (index, int(stamp), seen)
+            for index, (time_s, stamp) in enumerate(zip(times_s, captured_ns, strict=True))
+            for seen in sight.presences(float(time_s))
+        ],
+    )
+
+
+def truth_of(camera_id: str, rows: Sequence[tuple[int, int, Presence]]) -> CameraTruth:
+    """Who is in each picture of a camera, of rows of its number, its stamp, and somebody in it."""
     edges = np.array([seen.box for _, _, seen in rows], np.float64).reshape(-1, 4)
     return CameraTruth(
         camera_id=camera_id,
@@ -57,10 +65,15 @@ def write_truth(
     inner = folder / FOLDER
     inner.mkdir(parents=True, exist_ok=True)
     write_cameras(inner, cameras)
-    lines = [f"{p.number},{p.body.stature:g},{';'.join(p.roles)},{p.look_alike_of or ''}" for p in people]
-    _write(inner / PEOPLE, "person,height_m,special,look_alike_of", lines)
+    write_people(inner, [(p.number, p.body.stature, ";".join(p.roles), p.look_alike_of) for p in people])
     seen = [f"{camera},{name},{count}" for camera in things for name, count in sorted(things[camera].items())]
     _write(inner / THINGS, "camera_id,thing,seconds", seen)
+
+
+def write_people(folder: Path, people: Sequence[tuple[int, float, str, int]]) -> None:
+    """Of each their number, height, what is special about them, and whom they are dressed like, or 0."""
+    lines = [f"{number},{height_m:g},{special},{like or ''}" for number, height_m, special, like in people]
+    _write(folder / PEOPLE, "person,height_m,special,look_alike_of", lines)
 
 
 def _write(path: Path, header: str, lines: Sequence[str]) -> None:
