@@ -206,6 +206,7 @@ class Tracklet:
     modality: Modality
     calibration_id: str
     crops: tuple[Crop, ...]
+    zone_track: str = ""  # of those whom cameras of a zone follow together: alike in all of them
 
     @property
     def box_px(self) -> tuple[float, float, float, float]:

@@ -19,6 +19,10 @@ NEVER = -50.0
 HEIGHT_SPREAD_M = 0.13  # among people
 SAME_PLACE_M = 0.8  # two cameras that see someone this near each other see one person
 SAME_TIME_S = 0.5
+FOLLOWED, FOLLOWED_S = (
+    16.0,
+    10.0,
+)  # cameras that follow people together have them as one track, not long apart
 AGAIN_S, AGAIN_M = 2.0, 0.8  # a track that breaks off goes on here
 BEST = 3  # of somebody's sightings: one view of them may be like, others unlike
 NOBODY = -1  # fills up the rows of those who have fewer sightings
@@ -39,6 +43,7 @@ class Evidence:
         """For each of the rows `new` (q,) of the table being the person whose rows are `known` (q, k): (q,)."""
         moved = self._walk(table, new[:, None], known).min(axis=1, initial=np.inf)
         moved[np.isinf(moved)] = 0.0  # there is nobody to have walked from
+        moved = self._followed(table, new[:, None], known, moved)
         may = np.flatnonzero(moved > NEVER)
         new, known, fits = new[may], known[may], np.full(len(new), NEVER)
         fits[may] = self._looks(table.similarities(new, known)) + self._height(table, new, known) + moved[may]
@@ -73,6 +78,23 @@ class Evidence:
         walk = np.where(passed_s < 0, np.where(same_camera, NEVER, together), later)
         return np.where(old == NOBODY, np.inf, walk)
 
+    def _followed(self, table: SightingTable, new: Rows, old: Rows, moved: Array) -> Array:
+        """The same, where cameras follow people together: one track of a zone is one person, two at once are two."""
+        in_zone = (
+            (old != NOBODY)
+            & table.followed[new]
+            & table.followed[old]
+            & (table.zones[new] == table.zones[old])
+        )
+        if not in_zone.any():
+            return moved
+        late = np.maximum(table.opened_ns[new], table.opened_ns[old])
+        apart_s = (late - np.minimum(table.seen_ns[new], table.seen_ns[old])) / 1e9
+        is_one = in_zone & (table.zone_tracks[new] == table.zone_tracks[old]) & (apart_s < FOLLOWED_S)
+        are_two = in_zone & (table.zone_tracks[new] != table.zone_tracks[old]) & (apart_s < 0)
+        moved = np.where(is_one.any(axis=1), FOLLOWED, moved)
+        return np.where(are_two.any(axis=1), NEVER, moved)
+
     def _together(self, table: SightingTable, a: Rows, b: Rows) -> Array:
         """Of two that were seen at the same time, `a` first: each of their known places may be of another moment."""
         possible = np.ones(a.shape, bool)
@@ -101,6 +123,9 @@ class SightingTable:
         self.heights_m = np.array([t.height_m for t in tracklets], float)
         self.cameras = _numbered([t.camera_id for t in tracklets])
         self.frames = _numbered([t.floor_frame for t in tracklets])
+        self.followed = np.array([t.zone_track != "" for t in tracklets], bool)
+        self.zone_tracks = _numbered([t.zone_track for t in tracklets])
+        self.zones = _numbered([t.zone_track.rpartition("/")[0] for t in tracklets])
         self._kinds = _numbered([one.kind if one.votes else "" for one in sightings])
         self._sightings = sightings
         self._looked = np.array([one.votes > 0 for one in sightings], bool)

@@ -25,6 +25,7 @@ from pipeline.messages import (
 )
 from pipeline.stage import Memory, Stage
 from stages._evidence import NEVER, Evidence
+from stages._fellows import weighed_together
 from stages._identity_events import decided, identity_event, merged, seen_again, split_off
 from stages._people import LATELY_S, People
 from stages._review import Gallery, Merge, Review, Split, together
@@ -120,7 +121,7 @@ class Match(Stage[Embedding | Command, Given]):
         """Whose the tracklets are that are due, weighed together with all that wait."""
         if not due:
             return
-        waiting = self._waiting.values()
+        waiting, later = weighed_together(due, self._waiting.values())
         near = self._identities.alike(waiting)
         people = together(*near)
         evidence = np.full((len(waiting), len(people) + len(waiting)), NEVER)
@@ -133,6 +134,7 @@ class Match(Stage[Embedding | Command, Given]):
             if one.tracklet.tracklet_id in due_ids:
                 who = people[column] if column < len(people) else None
                 yield from self._give(one, who, evidence[row, : len(people)])
+        yield from self._decide(later)
 
     def _give(self, one: Sighting, who: Identity | None, evidence: NDArray[np.float64]) -> Iterator[Given]:
         """The tracklet is of this person; or of somebody new, if it says enough to make somebody of."""

@@ -130,6 +130,7 @@ class Collect(Stage[Tracks, Given]):
             modality=self._modality(frame),
             calibration_id=frame.view.calibration_id,
             crops=(),
+            zone_track=f"{frame.zone}/{tracks.track_ids[row]}" if frame.zone else "",
         )
 
     def _modality(self, frame: Frame) -> Modality:
