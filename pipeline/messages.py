@@ -69,6 +69,11 @@ class Frame:
     registration: Registration | None = None
     zone: str = ""  # whose cameras follow people together: tracks of this frame have ids of the zone
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether anything can be seen in it: not where others' detections are all that is known."""
+        return self.color is not None or self.depth is not None or self.infrared is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
@@ -112,6 +117,14 @@ class _Rows:
     @property
     def camera_id(self) -> str:
         return self.frame.camera_id
+
+    @property
+    def captured_ns(self) -> int:
+        return self.frame.captured_ns
+
+    @property
+    def index(self) -> int:
+        return self.frame.index
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.admission import Clocks, Gate
 from pipeline.commands import Commands
 from pipeline.cuts import BEGINNING, Cut
-from pipeline.messages import Frame, Heartbeat, Message
+from pipeline.messages import Detections, Frame, Heartbeat, Message
 from pipeline.order import BEAT, LAST, Barrier, Place
 from pipeline.watch import Watch
 
@@ -78,7 +78,7 @@ class Run:
         ends_ns: float | None = None
         said: list[Any] = []
         for message in messages:
-            if not isinstance(message, Frame | Heartbeat):
+            if not isinstance(message, Frame | Detections | Heartbeat):
                 said.append(message)  # of what follows it
                 continue
             ends_ns = message.captured_ns + self.seconds * 1e9 if ends_ns is None else ends_ns

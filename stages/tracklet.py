@@ -134,13 +134,13 @@ class Collect(Stage[Tracks, Given]):
         )
 
     def _modality(self, frame: Frame) -> Modality:
-        if self.color and frame.color is not None:
+        if not frame.has_picture or self.color and frame.color is not None:
             return "rgb" if frame.depth is None else "rgbd"
         return "infrared" if frame.depth is None else "depth"
 
     def _crops(self, tracks: Tracks) -> dict[int, Crop]:
         """Crops by track, of those that still need some, if it is time to look."""
-        frame, ids = tracks.frame, tracks.track_ids.tolist()
+        frame, ids = tracks.frame, tracks.track_ids.tolist() if tracks.frame.has_picture else []
         # by boxes alone nobody's height is known
         whole = (~np.isnan(tracks.heights_m) | (frame.depth is None)) & (tracks.scores > 0)
         known = map(self._track, ids)

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.admission import Gate
 from pipeline.executors.channels import Inlet, Outlet, ThreadChannel
 from pipeline.graph import Node
-from pipeline.messages import Frame
+from pipeline.messages import Detections, Frame
 from pipeline.run import Run
 
 POLL_S = 0.1
@@ -75,7 +75,7 @@ def _replayed(messages: Iterable[Any], run: Run, stop: threading.Event) -> Itera
                 for error in message.errors:
                     raise error
                 return
-            if isinstance(message, Frame):
+            if isinstance(message, Frame | Detections):
                 run.wait_for(message.captured_ns)
             yield message
     finally:
