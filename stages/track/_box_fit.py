@@ -48,31 +48,36 @@ def assigned(fit: Array, least: float) -> tuple[Rows, Rows]:
     return rows[possible], columns[possible]
 
 
+# Of each pair there are a few numbers: an array (n, m) for each is several times as fast as one of (n, m, 2).
+
+
 def _overlaps(expected: Array, found: Array, wider: Array) -> Array:
     """IoU (n, m); both boxes of a pair grown by a share of their sizes on each side."""
-    grown = 1.0 + 2.0 * wider
-    sizes, others = expected[:, None, 2:] * grown[:, None, None], found[None, :, 2:] * grown[:, None, None]
-    middles, of_others = expected[:, None, :2], found[None, :, :2]
-    reach = np.minimum(middles + sizes / 2, of_others + others / 2)
-    shared = (reach - np.maximum(middles - sizes / 2, of_others - others / 2)).clip(0).prod(axis=2)
-    overlaps: Array = shared / np.maximum(sizes.prod(axis=2) + others.prod(axis=2) - shared, 1e-9)
+    grown = (1.0 + 2.0 * wider)[:, None]
+    shared: Array = np.ones(1)
+    for axis in (0, 1):
+        middle, half = expected[:, axis, None], expected[:, axis + 2, None] * grown / 2
+        other, other_half = found[:, axis], found[:, axis + 2] * grown / 2
+        end = np.minimum(middle + half, other + other_half)
+        shared = shared * (end - np.maximum(middle - half, other - other_half)).clip(0)
+    areas = (expected[:, 2] * expected[:, 3])[:, None] + found[:, 2] * found[:, 3]
+    overlaps: Array = shared / np.maximum(areas * grown**2 - shared, 1e-9)
     return overlaps
 
 
 def _alike(expected: Array, found: Array) -> Array:
     """The smaller height as a share of the larger (n, m)."""
-    heights, others = expected[:, None, 3], found[None, :, 3].clip(LEAST_PX)
+    heights, others = expected[:, 3, None], found[:, 3].clip(LEAST_PX)
     alike: Array = np.minimum(heights, others) / np.maximum(heights, others)
     return alike
 
 
 def _same_heading(expected: BoxMotion, seen_from: Array, found: Array) -> Array:
     """The cosine between where they were going and where each found one would be (n, m), as far as that is known."""
-    way = found[None, :, :2] - seen_from[:, None, :2]
-    speed = expected.speed[:, None, :2]
-    lengths = np.linalg.norm(way, axis=2) * np.linalg.norm(speed, axis=2)
-    known = np.linalg.norm(expected.speed[:, :2], axis=1)
+    across, down = (found[:, axis] - seen_from[:, axis, None] for axis in (0, 1))
+    speed = np.linalg.norm(expected.speed[:, :2], axis=1)
     unsure = np.sqrt(expected.covariance[:, 0, 1, 1])
-    cosines = (way * speed).sum(axis=2) / np.maximum(lengths, 1e-9)
-    heading: Array = cosines * (known / np.maximum(known + unsure, 1e-9))[:, None]
+    along = across * expected.speed[:, 0, None] + down * expected.speed[:, 1, None]
+    cosines = along / np.maximum(np.hypot(across, down) * speed[:, None], 1e-9)
+    heading: Array = cosines * (speed / np.maximum(speed + unsure, 1e-9))[:, None]
     return heading

@@ -109,9 +109,13 @@ class BoxMotion:
 
     def distances2(self, places: Array, noise: Noise) -> Array:
         """Squared Mahalanobis distance (n, m) of each box to each of m measurements, 4 degrees of freedom."""
-        off2 = (self.place[:, None] - places[None]) ** 2
-        variance = self.variance[:, None] + _squared(places, noise.middle, noise.size)[None]
-        distances2: Array = off2[..., :2].sum(2) / variance[..., 0] + off2[..., 2:].sum(2) / variance[..., 1]
+        errors = _squared(places, noise.middle, noise.size)
+        distances2: Array = np.zeros((len(self), len(places)))
+        for part in (0, 1):  # the middle and the size
+            off2 = sum(
+                (self.place[:, axis, None] - places[:, axis]) ** 2 for axis in (2 * part, 2 * part + 1)
+            )
+            distances2 += off2 / (self.variance[:, part, None] + errors[:, part])
         return distances2
 
 

@@ -59,7 +59,7 @@ SORT = {"02": (31.3, 36.4, 32.0), "09": (43.7, 50.1, 53.0), "10": (39.0, 43.8, 4
 
 
 def test_the_tracker_of_the_manual_follows_people_better_than_sort(recordings, tmp_path):
-    write_examples(tmp_path, "pictures.md")
+    write_examples(tmp_path, "tracking.md")
     (tmp_path / "ours").mkdir()
     for number in SORT:
         name = f"MOT17-{number}-FRCNN"
