@@ -32,6 +32,7 @@ MIN_SIGHTINGS = 3
 MIN_SHARE = 0.5  # of the frames since the first
 MET_M, PARTED_M, MET_S = 0.6, 0.8, 5.0  # a track can go over to whom it was so near, so short a while ago
 KNOWN_S = 1.5  # a height is known after so long; from a meeting on it stays what it was
+BESIDE = 0.2  # of a box is covered by another's
 OTHER_S = 0.7  # a height that is another for so long is somebody else's
 
 
@@ -49,6 +50,9 @@ class Collect(Stage[Tracks, Given]):
     max_crops: int = 12  # of one tracklet: then it is known well enough
     event_every_s: float = 2.0
     other_height_m: float = 0.07  # who is so much taller or smaller, having met somebody, is somebody else
+    hidden_s: float = (
+        0.5  # in pictures alone: who was unseen for so long beside somebody may be somebody else
+    )
     color: bool = True  # false: depth alone, colour is never looked at
     crops_s: float = math.inf  # for how long a picture may be kept; given by the runtime
     is_live: bool = False  # no later run sees these frames again; given by the runtime
@@ -57,7 +61,14 @@ class Collect(Stage[Tracks, Given]):
     _times_ns: Keyed[int] = field(default_factory=Keyed, init=False)
 
     def __post_init__(self) -> None:
-        for name in ("max_gap_s", "look_every_s", "crop_every_s", "event_every_s", "other_height_m"):
+        for name in (
+            "max_gap_s",
+            "look_every_s",
+            "crop_every_s",
+            "event_every_s",
+            "other_height_m",
+            "hidden_s",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
 
@@ -77,6 +88,7 @@ class Collect(Stage[Tracks, Given]):
                 continue  # hidden: nothing of them is seen
             track = self._track(id) or Track(self._begun(tracks, row), 0, tracks.frame.index)
             track, is_another = self._measured(track, tracks, row, float(nearest_m[row]))
+            is_another |= self._was_hidden(track.tracklet, tracks.frame, float(hidden[row]))
             if is_another and track.given:
                 before, track = track, track._replace(tracklet=self._begun(tracks, row))
                 yield from self._follows(before, track.tracklet)
@@ -204,6 +216,15 @@ class Collect(Stage[Tracks, Given]):
         other_ns = (other_ns or now_ns) if may else 0
         measured = track._replace(height=(known_m, since_ns), met=(met_ns, other_ns))
         return measured, may and now_ns - other_ns >= OTHER_S * 1e9
+
+    def _was_hidden(self, before: Tracklet, frame: Frame, hidden: float) -> bool:
+        """Whether a track may have come back on somebody else; by depth heights tell."""
+        unseen_s = (frame.captured_ns - before.seen_ns) / 1e9
+        return (
+            frame.depth is None
+            and unseen_s > self.hidden_s
+            and max(hidden, 1.0 - before.visibility) >= BESIDE
+        )
 
     def _follows(self, before: Track, begun: Tracklet) -> Iterator[Given]:
         """Closes what the track was, and opens what it is from here on."""

@@ -10,7 +10,7 @@ from stages.tracklet import Collect
 
 COLOR = np.arange(48 * 96 * 3, dtype=np.uint8).reshape(48, 96, 3)
 DEPTH = np.full((48, 96), 2000, np.uint16)
-MIDDLE, LEFT = (40, 12, 60, 36), (0, 12, 20, 36)
+MIDDLE, LEFT, BESIDE = (40, 12, 60, 36), (0, 12, 20, 36), (52, 12, 72, 36)
 NEAR_M = [3, 3, 2, 2, 1, 0.4, 0.4, 0.4, 1, 1, 2, 2, 3, 3, 3, 3]  # somebody who passes
 
 
@@ -38,6 +38,32 @@ def kinds(messages):
 def test_opens_after_a_fifth_of_a_second_and_three_frames(fps, frames):
     assert kinds(given(Collect(), *[[MIDDLE]] * (frames - 1), fps=fps)) == []
     assert kinds(given(Collect(), *[[MIDDLE]] * frames, fps=fps)) == ["opened"]
+
+
+@pytest.mark.parametrize("fps", [5.0, 10.0, 30.0])
+def test_in_pictures_who_was_hidden_beside_somebody_comes_back_as_another_tracklet(fps):
+    seen = [
+        [MIDDLE, BESIDE if now_s > 1.0 else LEFT]
+        if not 1.4 < now_s < 2.2
+        else [BESIDE if now_s > 1.0 else LEFT]
+        for now_s in np.arange(0, 4, 1 / fps)
+    ]
+
+    def again(ids_of, frames, **picture):
+        stage, out = Collect(), []
+        for n, boxes in enumerate(frames):
+            ids = ids_of[-len(boxes) :]
+            out += given(stage, boxes, fps=fps, start=n, ids=ids, **picture)
+        first = next(e for e in of(TrackletEvent, out) if e.kind == "opened")
+        split = [e for e in of(TrackletEvent, out) if e.previous_tracklet_id]
+        assert all(e.previous_tracklet_id == first.tracklet_id for e in split)
+        assert not split or kinds(out).count("closed") == 1
+        return len(split)
+
+    assert again([0, 1], seen, depth=None) == 1
+    assert again([0, 1], seen) == 0  # by depth heights tell
+    alone = [[boxes[0], LEFT] if len(boxes) > 1 else [LEFT] for boxes in seen]
+    assert again([0, 1], alone, depth=None) == 0
 
 
 def test_what_flickers_never_opens():
