@@ -218,7 +218,7 @@ def crowds(out: Console, given: argparse.Namespace) -> None:
     sequences = {f"{people} {seed}": crowd(people, seed) for people in CROWDS for seed in CROWD_SEEDS}
     idf1: dict[str, dict[int, float]] = {}
     ms: dict[str, dict[int, float]] = {}
-    for name in names_of(["norfair", *given.peers] if given.peers else []):
+    for name in names_of(given.peers):
         scores, made = scores_of(name, sequences)
         of = {people: [f"{people} {seed}" for seed in CROWD_SEEDS] for people in CROWDS}
         idf1[name] = {

@@ -340,3 +340,26 @@ def test_empty_frames_and_frames_of_the_same_time(fps):
 def test_refuses_a_setting_that_makes_no_sense(setting, value):
     with pytest.raises(ValueError, match=f"{setting} must be"):
         BoxTracker(**{setting: value})
+
+
+def turning(i):
+    """How far a camera has turned that turns ever faster, then at 1200 pixels a second, at 10 frames a second."""
+    return sum(min(8.0 * n, 120.0) for n in range(i))
+
+
+def test_who_comes_while_the_camera_turns_is_expected_to_move_with_all_others():
+    scene = Scene()
+    for i in range(26):
+        places = [(100 + 400 * n + turning(i), 300 + 20 * (n % 3)) for n in range(7 if i >= 22 else 6)]
+        ids = scene.ids(*(person(x, y) for x, y in places))
+    assert ids == list(range(7))
+
+
+def test_a_snapshot_knows_how_the_camera_turns():
+    scene, other = Scene(), Scene()
+    for i in range(20):
+        scene.tracks(*(person(100 + 400 * n + turning(i)) for n in range(6)))
+    other.tracker.restore(decode(encode(scene.tracker.snapshot())))
+    other._index = count(20)
+    later = [person(100 + 400 * n + turning(20)) for n in range(6)]
+    assert encode(other.tracks(*later)) == encode(scene.tracks(*later))
