@@ -270,7 +270,7 @@ def test_simulated_people_are_not_for_networks_and_that_is_one_line(graph, tmp_p
 
 
 def test_the_example_of_the_manual_writes_tracks_of_every_sure_detection(recordings, tmp_path):
-    write_examples(tmp_path, "pictures.md")
+    write_examples(tmp_path, "tracking.md")
     found, said = recordings / "mot17/train/MOT17-09-FRCNN/det/det.txt", tmp_path / "tracks.txt"
     command = [sys.executable, tmp_path / "track_boxes.py", found, said]
     subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
