@@ -69,8 +69,8 @@ def test_the_tracker_of_the_manual_follows_people_better_than_sort(recordings, t
     scores = judged("mot", mot17_job(recordings, tmp_path, "ours"))
     for number, (hota, idf1, mota) in SORT.items():
         ours = scores[f"MOT17-{number}-FRCNN"]
-        assert 100 * np.mean(ours["HOTA"]) > hota + 4
-        assert 100 * ours["IDF1"] > idf1 + 5
+        assert 100 * np.mean(ours["HOTA"]) > hota + 6
+        assert 100 * ours["IDF1"] > idf1 + 8
         assert 100 * ours["MOTA"] > mota - 0.5
 
 
