@@ -275,6 +275,6 @@ def test_the_example_of_the_manual_writes_tracks_of_every_sure_detection(recordi
     command = [sys.executable, tmp_path / "track_boxes.py", found, said]
     subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
     rows, given = read_mot(said), read_mot(found)
-    assert (given.confidences >= 0.6).sum() <= len(rows) <= len(given)
+    assert (given.confidences >= 0.6).sum() <= len(rows) <= 1.2 * len(given)  # who is hidden for a moment too
     assert rows.frames.max() == 525
     assert 26 <= len(set(rows.ids.tolist())) < 120  # 26 people there are
