@@ -25,6 +25,7 @@ from clients.tail import tail
 from configs.build import ConfigError
 from engines._model_commands import add_commands
 from engines.evaluate._command import evaluate, print_scores
+from pipeline._correct_command import correct_identity
 from pipeline._erase_command import erase_identity
 from pipeline._follow_command import follow, who
 from pipeline._graph_commands import check, schema, show
@@ -150,6 +151,7 @@ for command in (check, show, schema, worker, keypair, tail, top, follow, who):
 add_commands(app)
 app.command(name="erase")(erase_identity)
 app.command(name="eval")(evaluate)
+app.command(name="correct")(correct_identity)
 
 
 def _check_nobody_is_asked_for(context: typer.Context, crowd: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.peers.nearest import DIMENSION, EACH, TOGETHER, Floats, people  # noqa: E402
-from engines.gallery import Gallery  # noqa: E402
+from engines.index.gallery import Gallery  # noqa: E402
 
 SIZES = 1_000, 10_000, 100_000, 1_000_000
 ASKED, CHANGED, ROUNDS, HELD_OUT = 20, 20, 11, 1_000

@@ -14,7 +14,7 @@ import msgspec
 from pipeline._store_commands import Asked
 from pipeline.messages import Command, CorrectionEvent
 
-Kind = Literal["erased", "unknown", "refused"]  # of entries in the audit log
+Kind = Literal["erased", "merged", "split", "unknown", "refused"]  # of entries in the audit log
 ERASED: Kind = "erased"
 
 
@@ -22,6 +22,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a row says beside its kind, as JSON."""
 
     subject: str
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Commands:
             for row in rows:
                 try:
                     body = msgspec.json.decode(row.body, type=Body)
-                    said = {"number": row.number, "kind": row.kind, "subject": body.subject}
+                    said = {"number": row.number, "kind": row.kind, **msgspec.structs.asdict(body)}
                     self._waiting.append(msgspec.convert(said, Command))
                 except msgspec.DecodeError as error:
                     detail = f"command {row.number}, {row.kind}: {error}"
@@ -82,21 +83,26 @@ class Commands:
         return [*(replace(one, at_ns=at_ns) for one in refused), *(_outcome(one, events) for one in due)]
 
 
-def request(subject: str) -> bytes:
+def request(subject: str, other: str = "") -> bytes:
     """The body of a row that asks for something to be done to an identity."""
-    return msgspec.json.encode(Body(subject))
+    return msgspec.json.encode(Body(subject, other))
 
 
-def erased(command: Command, event: CorrectionEvent) -> Outcome:
-    """It has been done."""
-    return Outcome(command.number, command.captured_ns, ERASED, event.from_ids, f"command {command.number}")
+def done(command: Command, event: CorrectionEvent) -> Outcome:
+    """What came of it."""
+    subjects = dict.fromkeys((*event.from_ids, *event.to_ids))
+    return Outcome(command.number, command.captured_ns, event.kind, tuple(subjects), detail(command.number))
+
+
+def detail(number: int) -> str:
+    """What the audit log says of a command."""
+    return f"command {number}"
 
 
 def _outcome(command: Command, events: Sequence[Any]) -> Outcome:
     for event in events:
-        is_erasure = isinstance(event, CorrectionEvent) and event.kind == "erased"
-        if is_erasure and command.subject in event.from_ids and event.captured_ns == command.captured_ns:
-            return erased(command, event)
-    return Outcome(
-        command.number, command.captured_ns, "unknown", (command.subject,), f"command {command.number}"
-    )
+        if isinstance(event, CorrectionEvent) and event.captured_ns == command.captured_ns:
+            is_erasure = command.kind == "erase" and event.kind == "erased"
+            if (is_erasure and command.subject in event.from_ids) or event.evidence == command.evidence:
+                return done(command, event)
+    return Outcome(command.number, command.captured_ns, "unknown", (command.subject,), detail(command.number))

@@ -5,27 +5,25 @@ A run at work does it at its next cut, see stages/match.py. Here the same is don
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline._asking import carried_out
 from pipeline._replica_store import REPLICA
 from pipeline._store_commands import add_command, audit, commands
-from pipeline._store_file import FAULTS, NAME, WAITS_S, BusyError, StoreError, blamed, connect, locked
+from pipeline._store_file import FAULTS, NAME, WAITS_S, StoreError, blamed, connect
 from pipeline._store_writer import Base
-from pipeline.commands import ERASED, erased, request
+from pipeline.commands import ERASED, detail, done, request
 from pipeline.events import Envelopes
 from pipeline.keyed import Changes
 from pipeline.messages import Command, CorrectionEvent, Identity
 from pipeline.vault import KEYS, Vault
 from pipeline.wire import decode, encode
 
-POLL_S = 0.1
 KIND: Literal["erase"] = "erase"
 States = Mapping[str, Mapping[str, bytes]]  # by node and camera
 
@@ -49,25 +47,8 @@ class _Erasure:
         self._number = 0  # of the command, once a run has been asked
 
     def done(self, within_s: float) -> tuple[str, ...]:
-        until_s = time.monotonic() + within_s
-        while True:
-            try:
-                lock = locked(self._path.parent)
-            except BusyError:
-                if found := self._of_running():
-                    return found
-            else:
-                try:
-                    return self._of_stopped()
-                finally:
-                    os.close(lock)
-            if time.monotonic() > until_s:
-                raise StoreError(
-                    f"{self._path}: the run that uses it has not erased {self._subject} within {within_s:g} s; it "
-                    "does so with its next frames, or when it is started again. To do it now, stop it and run this "
-                    "once more"
-                )
-            time.sleep(POLL_S)
+        late = f"erased {self._subject}"
+        return carried_out(self._path, self._of_running, self._of_stopped, within_s, late)
 
     def _of_running(self) -> tuple[str, ...]:
         """Ask, and look whether it is done."""
@@ -80,7 +61,7 @@ class _Erasure:
             names = tuple(
                 entry.subject
                 for entry in audit(db)
-                if entry.kind == ERASED and entry.detail == f"command {self._number}"
+                if entry.kind == ERASED and entry.detail == detail(self._number)
             )
             if not names:
                 raise self._unknown()
@@ -97,7 +78,7 @@ class _Erasure:
                     f"{self._path}: is a replica; erase {self._subject} where the site is written"
                 )
             states = base.states.read() if told else {}
-            people = list(_people(states))
+            people = list(people_in(states))
             found = next((one for one in people if self._subject in one.ids), None)
             if told is None or found is None:
                 raise self._unknown()
@@ -110,7 +91,7 @@ class _Erasure:
                 base.outbox.add([event], envelopes)
                 base.states.write((_without(states, found, at_ns),))
                 base.outbox.share(dict.fromkeys(event.from_ids, b""))
-                base.record(erased(Command(number, KIND, self._subject, at_ns), event))
+                base.record(done(Command(number, KIND, self._subject, at_ns), event))
             base.truncate()
         return event.from_ids
 
@@ -129,7 +110,7 @@ class _Erasure:
         )
 
 
-def _people(states: States) -> Iterator[Identity]:
+def people_in(states: States) -> Iterator[Identity]:
     """Everybody in the gallery."""
     for by_camera in states.values():
         for state in by_camera.values():
@@ -160,6 +141,8 @@ def _replaced(kept: Changes[Any], who: Identity, new: Identity | None) -> Change
     for key, value in kept.put.items():
         if isinstance(value, Identity) and value.identity_id == who.identity_id and new:
             put[new.identity_id] = new
+        elif isinstance(value, Identity) and value.identity_id != who.identity_id and value.is_apart(who):
+            put[key] = value.forgetting(who)
         elif isinstance(value, str) and value == who.identity_id and key not in deleted:
             if new:
                 put[key] = new.identity_id

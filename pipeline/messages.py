@@ -7,6 +7,7 @@ A singular name (Frame, Tracklet, Embedding) is one thing. Events are what leave
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, Self, TypeVar
@@ -279,6 +280,12 @@ class Sighting:
     kind: str  # of its vectors: only those of one kind can be compared
     is_open: bool = True
     is_weighed: bool = False  # and nothing came of it so far
+    is_settled: bool = False  # an operator has said whose it is
+
+    @property
+    def place(self) -> tuple[bool, int, str]:
+        """Where it stands among somebody's: those that are over come first."""
+        return self.is_open, self.tracklet.opened_ns, self.tracklet.tracklet_id
 
     @property
     def vector(self) -> Vector:
@@ -307,11 +314,55 @@ class Identity:
     seen_ns: int = 0  # the last time they were
     is_lost: bool = False
     previous_ids: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()  # names of those who an operator has said are somebody else
 
     @property
     def ids(self) -> tuple[str, ...]:
         """All that it has been known by."""
         return (self.identity_id, *self.previous_ids)
+
+    def is_apart(self, other: Identity) -> bool:
+        """Whether an operator has said that they are two."""
+        return not {*self.ids}.isdisjoint(other.apart) or not {*other.ids}.isdisjoint(self.apart)
+
+    def forgetting(self, other: Identity) -> Identity:
+        """The same, of whom nobody has said anything about that other one."""
+        return replace(self, apart=tuple(id for id in self.apart if id not in other.ids))
+
+    def settled(self) -> Identity:
+        """The same, all of whose sightings an operator has said to be theirs."""
+        return replace(self, sightings=tuple(replace(one, is_settled=True) for one in self.sightings))
+
+    def joined(self, later: Identity) -> Identity:
+        """Both as one."""
+        previous = (*self.previous_ids, later.identity_id, *later.previous_ids)
+        both = sorted((*self.sightings, *later.sightings), key=lambda one: one.place)
+        return replace(
+            self,
+            sightings=tuple(both),
+            is_confirmed=self.is_confirmed or later.is_confirmed,
+            seen_ns=max(self.seen_ns, later.seen_ns),
+            is_lost=self.is_lost and later.is_lost,
+            previous_ids=previous,
+            apart=tuple(id for id in (*self.apart, *later.apart) if id not in (self.identity_id, *previous)),
+        )
+
+    def without(self, one: Sighting, at_ns: int) -> tuple[Identity, Identity]:
+        """Who stays, and somebody new whose that sighting is, as an operator has said."""
+        seen = one.tracklet
+        new_id = derived_id("P-", at_ns, seen.tracklet_id)
+        rest = tuple(other for other in self.sightings if other is not one)
+        stays = replace(
+            self,
+            sightings=rest,
+            seen_ns=max(other.tracklet.seen_ns for other in rest),
+            apart=(*self.apart, new_id),
+        )
+        kept = replace(one, is_settled=True)
+        lost = self.is_lost or not one.is_open and any(other.is_open for other in rest)
+        return stays, Identity(
+            new_id, seen.opened_ns, (kept,), self.is_confirmed, at_ns, seen.seen_ns, lost, apart=self.ids
+        )
 
     def anew(self, at_ns: int) -> Identity | None:
         """Somebody new, of whose looks nothing is known, who goes on with the tracklets that are open; if any are."""
@@ -333,9 +384,15 @@ class Command:
 
     camera_id: ClassVar[str] = ""  # of no one camera
     number: int
-    kind: Literal["erase"]
+    kind: Literal["erase", "merge", "split"]
     subject: str  # an identity
     captured_ns: int = 0  # the time of the cut
+    other: str = ""  # merge: another identity; split: a tracklet that is somebody else's
+
+    @property
+    def evidence(self) -> str:
+        """Why something is corrected."""
+        return f"on request, command {self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,11 +498,75 @@ class CorrectionEvent:
         last = max(who.sightings, key=lambda one: one.tracklet.seen_ns).tracklet
         return cls("erased", last.camera_id, at_ns, who.ids, (), who.appeared_ns, "on request")
 
+    @classmethod
+    def of_merge(cls, later: Identity, earlier: Identity, at_ns: int, evidence: str) -> Self:
+        """Two were one person."""
+        camera_id, ids = (
+            later.sightings[-1].tracklet.camera_id,
+            ((later.identity_id,), (earlier.identity_id,)),
+        )
+        return cls("merged", camera_id, at_ns, *ids, later.appeared_ns, evidence)
+
+    @classmethod
+    def of_split(cls, who: Identity, one: Sighting, home_id: str, at_ns: int, evidence: str) -> Self:  # noqa: PLR0913
+        """A tracklet was not of the person to whom it was given."""
+        seen, id = one.tracklet, who.identity_id
+        return cls(
+            "split",
+            seen.camera_id,
+            at_ns,
+            (id,),
+            (id, home_id),
+            seen.opened_ns,
+            evidence,
+            (seen.tracklet_id,),
+        )
+
     def whose(self, tracklet_id: str, identity_id: str) -> str:
         """Whose a tracklet is from now on that was `identity_id`'s."""
         if self.kind == "merged" and identity_id in self.from_ids:
             return self.to_ids[0]
         return self.to_ids[-1] if self.kind == "split" and tracklet_id in self.tracklet_ids else identity_id
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corrected:
+    """What a command makes of the people whom it is about."""
+
+    event: CorrectionEvent
+    put: tuple[Identity, ...]
+    gone: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, command: Command, people: Iterable[Identity]) -> Self | None:
+        """Nothing where they are not known, the two are one already, or a tracklet is not theirs or all there is of
+        them. Sightings are settled, and who is somebody else stays apart, so that no review undoes it.
+        """
+        both = (command.subject, command.other) if command.kind == "merge" else (command.subject,)
+        found = {who.identity_id: who for who in people if not {*both}.isdisjoint(who.ids)}
+        known = sorted(found.values(), key=lambda who: (who.appeared_ns, who.identity_id))
+        at_ns, why = command.captured_ns, command.evidence
+        if command.kind == "merge" and len(known) > 1:
+            earlier, later = known
+            event = CorrectionEvent.of_merge(later, earlier, at_ns, why)
+            return cls(event, (earlier.settled().joined(later.settled()),), (later.identity_id,))
+        for who in known if command.kind == "split" else ():
+            for one in who.sightings:
+                if one.tracklet.tracklet_id == command.other and len(who.sightings) > 1:
+                    stays, other = who.without(one, at_ns)
+                    event = CorrectionEvent.of_split(who, one, other.identity_id, at_ns, why)
+                    return cls(event, (stays, other))
+        return None
+
+    @property
+    def whose(self) -> dict[str, str]:
+        """The identity of each of their open tracklets from now on."""
+        return {
+            one.tracklet.tracklet_id: who.identity_id
+            for who in self.put
+            for one in who.sightings
+            if one.is_open
+        }
 
 
 @dataclass(frozen=True, slots=True)

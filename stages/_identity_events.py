@@ -68,30 +68,12 @@ def seen_again(one: Sighting, gallery_size: int) -> Match:
 
 def merged(merge: Merge, now_ns: int) -> CorrectionEvent:
     """Two identities were one person."""
-    return CorrectionEvent(
-        kind="merged",
-        camera_id=merge.later.sightings[-1].tracklet.camera_id,
-        captured_ns=now_ns,
-        from_ids=(merge.later.identity_id,),
-        to_ids=(merge.earlier.identity_id,),
-        effective_from_ns=merge.later.appeared_ns,
-        evidence=_said(merge.evidence),
-    )
+    return CorrectionEvent.of_merge(merge.later, merge.earlier, now_ns, _said(merge.evidence))
 
 
 def split_off(split: Split, home_id: str, now_ns: int) -> CorrectionEvent:
     """A tracklet was not of the person to whom it was given."""
-    seen, id = split.sighting.tracklet, split.who.identity_id
-    return CorrectionEvent(
-        kind="split",
-        camera_id=seen.camera_id,
-        captured_ns=now_ns,
-        from_ids=(id,),
-        to_ids=(id, home_id),
-        effective_from_ns=seen.opened_ns,
-        evidence=_said(split.evidence),
-        tracklet_ids=(seen.tracklet_id,),
-    )
+    return CorrectionEvent.of_split(split.who, split.sighting, home_id, now_ns, _said(split.evidence))
 
 
 def _said(evidence: float) -> str:

@@ -11,7 +11,7 @@ from pipeline.keyed import Key
 from pipeline.messages import Sighting
 
 if TYPE_CHECKING:
-    from engines._sketches import Sketches
+    from engines.index.sketches import Sketches
 
 
 class Looks:
@@ -49,7 +49,7 @@ class Looks:
         """For each of these whose so many tracklets are that look most like it."""
         if not sightings:
             return []
-        from engines._sketches import Sketches  # compiled: late, since few sites have so many people
+        from engines.index.sketches import Sketches  # compiled: late, since few sites have so many people
 
         if self._sketches is None:
             self._sketches = Sketches(len(sightings[0].looks))

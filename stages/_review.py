@@ -84,7 +84,9 @@ class Review:
             for who, those in zip(seen, near, strict=True)
             for other in those
         ]
-        pairs = sorted({(max(pair), min(pair)) for pair in known if pair[0] != pair[1]})
+        pairs = sorted(
+            {(max(n, m), min(n, m)) for n, m in known if n != m and not ordered[n].is_apart(ordered[m])}
+        )
         if not pairs:
             return None
         sizes = [len(rows) for rows in gallery.rows]
@@ -106,16 +108,17 @@ class Review:
         then, and fits somebody else better by as much: two who were taken for each other are put right one after the
         other.
         """
-        doubted = [
-            Split(who, one, None, 0.0) for who in seen if len(who.sightings) > 1 for one in who.sightings
-        ]
-        if not doubted:
-            return None
         gallery = Gallery(seen, self.evidence)
-        own = [gallery.rows[number] for number, who in enumerate(seen) if len(who.sightings) > 1]
-        rows = [(row, [other for other in rest if other != row]) for rest in own for row in rest]
-        fits = gallery.between([row for row, _ in rows], [rest for _, rest in rows])
-        doubted = [replace(one, evidence=float(fit)) for one, fit in zip(doubted, fits, strict=True)]
+        given = [
+            (Split(who, one, None, 0.0), row, [other for other in rows if other != row])
+            for who, rows in zip(seen, gallery.rows, strict=True)
+            for one, row in zip(who.sightings, rows, strict=True)
+            if len(rows) > 1 and not one.is_settled
+        ]
+        if not given:
+            return None
+        fits = gallery.between([row for _, row, _ in given], [rest for _, _, rest in given])
+        doubted = [replace(one, evidence=float(fit)) for (one, _, _), fit in zip(given, fits, strict=True)]
         worst = min(doubted, key=lambda one: one.evidence)
         if worst.evidence <= most:
             ((split, fits_home),) = self._homes([worst])
@@ -132,7 +135,7 @@ class Review:
         """Each taken to whom of the others it fits best; and how well."""
         sightings = [one.sighting for one in doubted]
         near = [
-            [who for who in those if who.identity_id != one.who.identity_id]
+            [who for who in those if who.identity_id != one.who.identity_id and not who.is_apart(one.who)]
             for one, those in zip(doubted, self.alike(sightings), strict=True)
         ]
         people = together(*near)

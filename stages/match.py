@@ -15,6 +15,7 @@ from pipeline.keyed import Keyed
 from pipeline.messages import (
     UNSAID,
     Command,
+    Corrected,
     CorrectionEvent,
     Embedding,
     Identity,
@@ -64,15 +65,8 @@ class Match(Stage[Embedding | Command, Given]):
     _times_ns: Keyed[int] = field(default_factory=Keyed, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in (
-            "slope",
-            "height_m",
-            "max_speed_m_s",
-            "votes",
-            "wait_s",
-            "event_every_s",
-            "lost_after_s",
-        ):
+        above = "slope", "height_m", "max_speed_m_s", "votes", "wait_s", "event_every_s", "lost_after_s"
+        for name in above:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.max_sightings < 1 or self.review_s <= 0 or self.forget_after_s <= self.lost_after_s:
@@ -94,10 +88,12 @@ class Match(Stage[Embedding | Command, Given]):
             yield from self._review(to_ns, reviewed_ns)
 
     def process(self, message: Embedding | Command) -> Iterator[Given]:
-        if isinstance(message, Command):
+        if not isinstance(message, Command):
+            yield from self._seen(message)
+        elif message.kind == "erase":
             yield from self._erase(message)
         else:
-            yield from self._seen(message)
+            yield from self._correct(message)
 
     def _seen(self, embedding: Embedding) -> Iterator[Given]:
         id = embedding.tracklet.tracklet_id
@@ -168,15 +164,18 @@ class Match(Stage[Embedding | Command, Given]):
         self._identities.put(who.identity_id, changed)
 
     def _with(self, who: Identity, one: Sighting) -> Identity:
-        """The person after this sighting; the oldest that are over are forgotten when there are too many."""
+        """The person after this sighting."""
         id = one.tracklet.tracklet_id
         others = [other for other in who.sightings if other.tracklet.tracklet_id != id]
-        sightings = sorted(
-            [*others, one], key=lambda s: (s.is_open, s.tracklet.opened_ns, s.tracklet.tracklet_id)
+        sightings = sorted([*others, one], key=lambda other: other.place)
+        return self._kept(
+            replace(who, sightings=tuple(sightings), seen_ns=max(who.seen_ns, one.tracklet.seen_ns))
         )
-        confirmed = who.is_confirmed or sum(s.votes for s in sightings) >= self.votes
-        kept, seen_ns = tuple(sightings[-self.max_sightings :]), max(who.seen_ns, one.tracklet.seen_ns)
-        return replace(who, sightings=kept, is_confirmed=confirmed, seen_ns=seen_ns)
+
+    def _kept(self, who: Identity) -> Identity:
+        """Confirmed if there are the votes; the oldest sightings that are over are forgotten, if there are too many."""
+        confirmed = who.is_confirmed or sum(one.votes for one in who.sightings) >= self.votes
+        return replace(who, sightings=who.sightings[-self.max_sightings :], is_confirmed=confirmed)
 
     def _passed(self, who: Identity, now_ns: int) -> Iterator[Given]:
         """Somebody who has not been seen for long is lost, and in the end forgotten."""
@@ -199,6 +198,9 @@ class Match(Stage[Embedding | Command, Given]):
         if who is None:
             return
         self._identities.delete(who.identity_id)
+        for other in self._identities.values():
+            if other.is_apart(who):
+                self._identities.put(other.identity_id, other.forgetting(who))
         if new := who.anew(command.captured_ns):
             self._identities.put(new.identity_id, new)
             for one in new.sightings:
@@ -246,16 +248,24 @@ class Match(Stage[Embedding | Command, Given]):
             yield self._merged(merge, now_ns)
 
     def _merged(self, merge: Merge, now_ns: int) -> CorrectionEvent:
-        joined = merge.earlier
-        for one in merge.later.sightings:
-            joined = self._with(joined, one)
+        earlier, later = merge.earlier, merge.later
+        for one in later.sightings:
             if one.is_open:
-                self._whose.put(one.tracklet.tracklet_id, joined.identity_id)
-        previous = (*joined.previous_ids, merge.later.identity_id, *merge.later.previous_ids)
-        lost = merge.earlier.is_lost and merge.later.is_lost
-        self._identities.put(joined.identity_id, replace(joined, previous_ids=previous, is_lost=lost))
-        self._identities.delete(merge.later.identity_id)
+                self._whose.put(one.tracklet.tracklet_id, earlier.identity_id)
+        self._identities.put(earlier.identity_id, self._kept(earlier.joined(later)))
+        self._identities.delete(later.identity_id)
         return merged(merge, now_ns)
+
+    def _correct(self, command: Command) -> Iterator[CorrectionEvent]:
+        """An operator knows better."""
+        if corrected := Corrected.of(command, self._identities.values()):
+            for id in corrected.gone:
+                self._identities.delete(id)
+            for who in corrected.put:
+                self._identities.put(who.identity_id, self._kept(who))
+            for tracklet_id, id in corrected.whose.items():
+                self._whose.put(tracklet_id, id)
+            yield corrected.event
 
     def _split(self, split: Split, now_ns: int) -> CorrectionEvent:
         one, who = split.sighting, split.who
@@ -282,4 +292,5 @@ def _looked(known: Sighting | None, embedding: Embedding) -> Sighting:
         looks, votes = (looks + embedding.vector if votes else embedding.vector.copy()), votes + 1
         if known:
             known.overwrite()  # nobody else has it: it began as a copy
-    return Sighting(tracklet, looks, votes, kind, tracklet.phase != "closed")
+    settled = known is not None and known.is_settled
+    return Sighting(tracklet, looks, votes, kind, tracklet.phase != "closed", is_settled=settled)

@@ -30,7 +30,7 @@ ALONE = (
 )
 ALSO = {  # engines that no graph file names: one renders its input, the other needs an index that has no settings
     "stages/source/simulated.py": {"engines.people"},
-    "stages/_looks.py": {"engines._sketches"},
+    "stages/_looks.py": {"engines.index.sketches"},
 }
 OURS = {*MAY_IMPORT, "run"}
 HEAVY = {

@@ -1,5 +1,5 @@
 """Vectors of many, several of each, to find whom a vector is like. Up to `EXACT` vectors each is multiplied; beyond,
-those whose bits are nearest (engines/_sketches.py), so that what is found does not depend on who came when.
+those whose bits are nearest (engines/index/sketches.py), so that what is found does not depend on who came when.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from engines._sketches import Sketches
+from engines.index.sketches import Sketches
 
 EXACT = 256
 NEAR = 24  # vectors that are multiplied for each who is asked for, at least

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines._sketches import BLOCK, FAR, Sketches
-from engines.gallery import EXACT, Gallery
+from engines.index.gallery import EXACT, Gallery
+from engines.index.sketches import BLOCK, FAR, Sketches
 
 
 def unit(vectors):
