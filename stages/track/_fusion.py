@@ -17,7 +17,7 @@ Rows = NDArray[np.intp]
 GATE = 13.8  # of chi squared with 2 degrees of freedom, 0.999
 NEW_M2 = 0.02  # somebody new, or nobody at all, is measured so often on a square metre
 NEVER = 0.0  # as bad as somebody new
-ROUNDS = 3  # of going over all cameras
+MARGINS = (6.0, 3.0, 0.0, 0.0, 0.0)  # over the next best, each time that all cameras are gone over
 NOBODY = -1
 NOTHING = 1e-9  # of information: of somebody of whom nothing is known
 
@@ -98,11 +98,12 @@ def assigned(cost: Array) -> tuple[Rows, Rows]:
 
 def joined(known: Sum, measured: Measured, allowed: NDArray[np.bool_]) -> Rows:
     """Whose each measurement is (m,), of people of whom something is known; `allowed` (n, m) says who may be whose.
-    Camera after camera is given to people by where the other cameras and the past have them, some times over.
+    Camera after camera is given to people by where the other cameras and the past have them, some times over: first
+    what can hardly be anybody else's, since what one camera has wrong takes the others with it.
     """
     whose = np.full(len(measured), NOBODY, np.intp)
     cameras = measured.in_order
-    for _ in range(ROUNDS):
+    for margin in MARGINS:
         before = whose.copy()
         for camera in cameras:
             here = np.flatnonzero(measured.cameras == camera)
@@ -110,12 +111,22 @@ def joined(known: Sum, measured: Measured, allowed: NDArray[np.bool_]) -> Rows:
             by_others = known.with_measured(measured, others)
             cost = unlikeness(by_others.places_m, by_others.covariance_m2, measured[here])
             cost[~allowed[:, here]] = NEVER
-            rows, columns = assigned(cost)
+            rows, columns = _clear(cost, *assigned(cost), margin)
             whose[here] = NOBODY
             whose[here[columns]] = rows
-        if (whose == before).all():
+        if margin == 0 and (whose == before).all():
             break
     return whose
+
+
+def _clear(cost: Array, rows: Rows, columns: Rows, margin: float) -> tuple[Rows, Rows]:
+    """Those that go together whose measurement fits nobody else nearly as well."""
+    if not margin or not len(rows):
+        return rows, columns
+    others = cost[:, columns].copy()
+    others[rows, np.arange(len(rows))] = np.inf
+    clear = others.min(axis=0) - cost[rows, columns] > margin
+    return rows[clear], columns[clear]
 
 
 def clustered(measured: Measured, most_m: float) -> Rows:

@@ -68,9 +68,8 @@ class ZonePeople:
     def unpacked(cls, parts: Mapping[str, Any]) -> Self:
         """The people of whom these are the parts."""
         columns = {name: parts[name].copy() for name in _COLUMNS}
-        return cls(
-            FloorMotion(**parts["motion"]), **columns, next_id=parts["next_id"], now_ns=parts["now_ns"]
-        )
+        motion, entries = FloorMotion(**parts["motion"]), Entries(*parts["entries"])
+        return cls(motion, **columns, entries=entries, next_id=parts["next_id"], now_ns=parts["now_ns"])
 
     def _keep(self, rows: NDArray[np.bool_]) -> None:
         self.motion = self.motion[rows]

@@ -3,6 +3,7 @@
 import json
 import re
 
+import cv2
 import numpy as np
 import pytest
 from scored_run import written
@@ -15,8 +16,6 @@ from engines.evaluate.mot_floor import FloorRow, write_mot_floor
 from engines.evaluate.report import write_report
 from engines.evaluate.sequence import Sequence
 from engines.evaluate.tables import tables_of
-
-PLACES = "abcdef"
 
 
 def wildtrack(folder, *frames):
@@ -194,7 +193,6 @@ def test_a_report_is_one_file_that_asks_nobody_for_anything(tmp_path):
 
 
 def test_nobody_is_shown_in_a_report_who_was_not_asked_for(tmp_path):
-    cv2 = pytest.importorskip("cv2")
     assert "<img" not in report(tmp_path / "plain")
     shown = tmp_path / "pictures" / "a"
     shown.mkdir(parents=True)

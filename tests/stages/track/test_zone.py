@@ -147,7 +147,14 @@ def test_a_camera_that_says_nothing_holds_nobody_up_for_longer_than_a_moment():
 
 def test_a_run_goes_on_from_any_cut_as_if_it_had_not_been_cut():
     detections = [
-        seen(name, [(3 + t, 5.0), (5.0, 7 - t)], t, 10, 3.0, np.random.default_rng(round(10 * t)))
+        seen(
+            name,
+            [(3 + t, 5.0), (5.0, 7 - t), *([(3.1 + t - 1.5, 5.1)] if t > 1.5 else [])],
+            t,
+            10,
+            3.0,
+            np.random.default_rng(round(10 * t)),
+        )
         for t in np.arange(20) / 10
         for name in VIEWS
     ]
