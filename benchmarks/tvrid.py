@@ -1,7 +1,7 @@
 """Makes what is known of people seen from above, from simulated people alone:
 
     python benchmarks/tvrid.py lessons DIR [--groups N]    people to learn from, 12 a group
-    python benchmarks/tvrid.py train DIR OUT [--epochs N]  our recipe on them; ended at any moment, it goes on
+    python benchmarks/tvrid.py train DIR OUT     our recipe on them; ended at any moment, it goes on
     python benchmarks/tvrid.py export OUT DIR [--to FOLDER]  the shipped files, by itself into engines/models/tvrid
     python benchmarks/tvrid.py set DIR [--seed N]          a simulated TVRID in its layout
     python benchmarks/tvrid.py baseline OUT [--seed N]     the challenge's baseline on such a set, smaller than it is
@@ -28,12 +28,14 @@ from engines.reid import checkpoint, lessons  # noqa: E402
 from engines.reid.fit import TRAINED, Training  # noqa: E402
 from engines.reid.methods.tvrid import LessonTask, Network, Tvrid  # noqa: E402
 from engines.reid.methods.tvrid_baseline import TvridBaseline  # noqa: E402
+from engines.reid.methods.tvrid_picture import PictureNetwork, Taught, TvridPicture  # noqa: E402
 from engines.reid.recipe import settings_of  # noqa: E402
 from engines.reid.tvrid_baseline_run import train as train_baseline  # noqa: E402
-from engines.reid.tvrid_export import export  # noqa: E402
+from engines.reid.tvrid_export import export, teachers  # noqa: E402
 from engines.reid.tvrid_set import passages, people_of, write  # noqa: E402
 from engines.tvrid_embedder import MODEL  # noqa: E402
 
+MAPS, PICTURES = "maps", "pictures"  # folders of the two trainings
 FIRST = 1_000_000  # seed of the first group; those of sites and tests are below
 SMALL = {"size": 66, "frames": 1, "epochs": 6}  # of the baseline's 224, 5 and 20: what two cores can do
 
@@ -45,8 +47,7 @@ def main() -> None:
     asked.add_argument("folder", type=Path)
     asked.add_argument("out", type=Path, nargs="?")
     asked.add_argument("--to", type=Path, default=MODEL.parent)
-    asked.add_argument("--groups", type=int, default=120)
-    asked.add_argument("--epochs", type=int, default=Tvrid.epochs)
+    asked.add_argument("--groups", type=int, default=76)
     asked.add_argument("--seed", type=int, default=9001)
     given = asked.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -65,24 +66,30 @@ def make(given: Any) -> None:
 
 
 def train(given: Any) -> None:
-    """Our recipe."""
-    method = Tvrid(epochs=given.epochs)
-    task = LessonTask.of([lessons.read(given.folder)], method.frames)
+    """Our recipe, and then the picture network that learns from it."""
+    of, method = lessons.read(given.folder), Tvrid()
+    task = LessonTask.of([of], method.frames, is_mixed=True)
     task.seed_all()
     network = method.network(task.people_count, 1)
     told = {"settings": settings_of(method), "people": task.people_count}
-    print(Training(given.out, network, task, told, _shown).fit(method.phases(network, task)))
+    print(Training(given.out / MAPS, network, task, told, _shown).fit(method.phases(network, task)))
+    pupil = TvridPicture()
+    taught = Taught.by([of], pupil.frames, *teachers(network, of), is_mixed=True)
+    taught.seed_all()
+    pictures = pupil.network(1, 1)
+    told = {"settings": settings_of(pupil), "people": task.people_count}
+    print(Training(given.out / PICTURES, pictures, taught, told, _shown).fit(pupil.phases(pictures, taught)))
 
 
 def ship(given: Any) -> None:
-    """The trained network as ONNX; `like` stays as it was, until benchmarks/tvrid_site.py fits it again."""
-    state, _ = checkpoint.load(given.folder / TRAINED)
-    network = Network(len(state["identities"]))
+    """The trained networks as ONNX; `like` stays as it was, until benchmarks/tvrid_site.py fits it again."""
+    state, _ = checkpoint.load(given.folder / MAPS / TRAINED)
+    network, pictures = Network(len(state["identities"])), PictureNetwork().eval()
     network.load_state_dict(state)
+    pictures.load_state_dict(checkpoint.load(given.folder / PICTURES / TRAINED)[0])
     before: Any = read_yaml(MODEL.with_suffix(".yaml"))
-    export(
-        network, lessons.read(given.out), given.to, {name: before[name] for name in ("like", "like_by_depth")}
-    )
+    like = {name: before[name] for name in ("like", "like_by_depth")}
+    export(network, pictures, lessons.read(given.out), given.to, like)
 
 
 def lay_out(given: Any) -> None:

@@ -22,6 +22,7 @@ from engines.reid.data.synthped import SynthPed
 from engines.reid.methods.clip_reid import ClipReid
 from engines.reid.methods.tvrid import Tvrid
 from engines.reid.methods.tvrid_baseline import TvridBaseline
+from engines.reid.methods.tvrid_picture import TvridPicture
 from engines.reid.recipe import Recipe
 from engines.reid.trained import Trained
 from engines.ssd import Ssd
@@ -130,7 +131,7 @@ def settings_of(part):
 
 
 ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder, TvridEmbedder]
-TRAINING = [Recipe, ClipReid, SynthPed, Tvrid, TvridBaseline, Trained]
+TRAINING = [Recipe, ClipReid, SynthPed, Tvrid, TvridBaseline, TvridPicture, Trained]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from tvrid import ASKED, _scored, _unit  # noqa: E402
+from tvrid import ASKED, KINDS, painted, picture_network, scored, unit  # noqa: E402
 
 from engines.evaluate.tvrid import SCENARIOS, passages_of  # noqa: E402
 from engines.overhead_depth import OverheadDepth  # noqa: E402
@@ -28,9 +28,8 @@ from engines.overhead_descriptor import OverheadDescriptor  # noqa: E402
 from engines.people.passages import Hung, Shot, points_of  # noqa: E402
 from engines.people.setting import Camera  # noqa: E402
 from engines.reid.data._folders import color, depth  # noqa: E402
-from engines.reid.lessons import PICTURE_PX  # noqa: E402
-from engines.reid.overhead_people import shrunk  # noqa: E402
-from engines.tvrid_embedder import MODEL, TvridEmbedder  # noqa: E402
+from engines.reid.upright import Upright, head_px  # noqa: E402
+from engines.tvrid_embedder import TvridEmbedder  # noqa: E402
 
 SHOWN = 5
 
@@ -45,13 +44,14 @@ def main(folders: list[Path]) -> None:
         ]
         ways = {"recipe": _recipe(shown), "descriptor": _descriptor(shown)}
         random = np.random.default_rng(1)
-        ways["chance"] = {kind: random.normal(size=(len(shown), 16)) for kind in ("rgb", "depth")}
+        ways["chance"] = {kind: random.normal(size=(len(shown), 16)) for kind in KINDS}
+        ways["colours of the picture"] = {"rgb": np.stack([painted(_upright(*one)) for one in shown])}
         for way, vectors in ways.items():
-            for track, (asked, there) in {**ASKED, "rgb-d": ("rgbd", "rgbd")}.items():
+            for track, (asked, there) in ASKED.items():
                 if asked in vectors and there in vectors:
-                    mean, each, _ = _scored(vectors[asked], vectors[there], told, 1)
-                    cases = " | ".join(f"{value:.1f}" for value in each)
-                    print(f"| {folder.name} | {way} | {track} | {mean:.1f} | {cases} |", flush=True)
+                    found = scored(vectors[asked], vectors[there], told, 1)
+                    cases = " | ".join(f"{value:.1f}" for value in found.scenarios)
+                    print(f"| {folder.name} | {way} | {track} | {found.mean:.1f} | {cases} |", flush=True)
 
 
 def _shots(folder: Path, path: str, camera_name: str) -> tuple[Camera, list[Shot]]:
@@ -88,18 +88,17 @@ def _found(camera: Camera, inside: Path, frame: int, corner_px: tuple[int, int])
 
 
 def _recipe(shown: list[tuple[Camera, list[Shot]]]) -> dict[str, np.ndarray]:
-    import onnxruntime
-
     engine = TvridEmbedder(with_color="network")
-    pictures = onnxruntime.InferenceSession(MODEL.with_name("picture.onnx"))
-    made: dict[str, list[np.ndarray]] = {"rgb": [], "depth": [], "rgbd": []}
+    made: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
     for camera, shots in shown:
         points, heights_m = _placed(camera, shots)
-        small = np.stack([shrunk(one.color, PICTURE_PX) for one in shots]).transpose(0, 3, 1, 2)
-        made["rgb"].append(pictures.run(None, {"pictures": small.astype(np.float32)})[0])
+        said = picture_network()(np.stack([one.layers for one in _upright(camera, shots)]))
+        made["rgb"].append(said)
+        made["cross query"].append(said[:, : said.shape[1] // 2])
         made["depth"].append(engine([None] * len(shots), points, heights_m)[:, :-1])
+        made["cross gallery"].append(made["depth"][-1])
         made["rgbd"].append(engine([one.color for one in shots], points, heights_m)[:, :-1])
-    return {kind: np.stack([_unit(some.sum(axis=0)) for some in every]) for kind, every in made.items()}
+    return {kind: np.stack([unit(some.sum(axis=0)) for some in every]) for kind, every in made.items()}
 
 
 def _descriptor(shown: list[tuple[Camera, list[Shot]]]) -> dict[str, np.ndarray]:
@@ -109,7 +108,15 @@ def _descriptor(shown: list[tuple[Camera, list[Shot]]]) -> dict[str, np.ndarray]
         points, heights_m = _placed(camera, shots)
         made["depth"].append(engine([None] * len(shots), points, heights_m).sum(axis=0))
         made["rgbd"].append(engine([one.color for one in shots], points, heights_m).sum(axis=0))  # type: ignore[misc]
-    return {kind: np.stack([_unit(one) for one in every]) for kind, every in made.items()}
+    return {kind: np.stack([unit(one) for one in every]) for kind, every in made.items()}
+
+
+def _upright(camera: Camera, shots: list[Shot]) -> list[Upright]:
+    """Turned about where the head was found: the picture's network is told its pixel, and no more."""
+    eye = camera.eye
+    return [
+        Upright.of(one.color, one.corner_px, eye, head_px(eye, one.head_m, one.height_m)) for one in shots
+    ]
 
 
 def _placed(camera: Camera, shots: list[Shot]) -> tuple[list[Any], Any]:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from configs.build import InputError
 from engines._overhead_maps import CHANNELS, MAPS, NUMBERS, SIDE
+from engines.reid import upright
 from engines.reid.overhead_people import GROUP, lessons
+from engines.reid.upright import CELLS, HIGH_PX, WIDE_PX
 
 PLACES, PASSAGES, FRAMES = 4, 2, 2  # of each person
 EACH = PLACES * PASSAGES * FRAMES
-PICTURE_PX = 64
-NAMES = ("maps", "numbers", "pictures", "people", "places")
+NAMES = ("maps", "numbers", "pictures", "cameras", "depths", "people", "places")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,9 @@ class Lessons:
 
     maps: NDArray[np.uint8]  # (n, MAPS * CHANNELS, SIDE, SIDE)
     numbers: NDArray[np.float32]  # (n, NUMBERS)
-    pictures: NDArray[np.uint8]  # (n, PICTURE_PX, PICTURE_PX, 3)
+    pictures: NDArray[np.uint8]  # (n, HIGH_PX, WIDE_PX, 3), upright
+    cameras: NDArray[np.float32]  # (n, upright.NUMBERS)
+    depths: NDArray[np.uint8]  # (n, 2, *CELLS), what pictures may say of depth
     people: NDArray[np.int32]  # (n,)
     places: NDArray[np.int32]  # (n,)
 
@@ -42,9 +45,10 @@ def write(
         raise InputError(f"{folder}: cannot be written, {error.strerror}; name another folder") from error
     row = 0
     for done, seed in enumerate(seeds, 1):
-        for person, place, sample in lessons(seed, PLACES, PASSAGES, FRAMES, PICTURE_PX):
+        for person, place, sample in lessons(seed, PLACES, PASSAGES, FRAMES):
             arrays.maps[row], arrays.numbers[row] = sample.maps, sample.numbers
-            arrays.pictures[row] = sample.picture
+            arrays.pictures[row], arrays.cameras[row] = sample.upright.picture, sample.upright.numbers
+            arrays.depths[row] = sample.depth
             arrays.people[row], arrays.places[row] = (done - 1) * GROUP + person, place
             row += 1
         told(done, len(seeds))
@@ -65,7 +69,9 @@ def _made(folder: Path, count: int) -> Lessons:
     shapes = {
         "maps": ((MAPS * CHANNELS, SIDE, SIDE), np.uint8),
         "numbers": ((NUMBERS,), np.float32),
-        "pictures": ((PICTURE_PX, PICTURE_PX, 3), np.uint8),
+        "pictures": ((HIGH_PX, WIDE_PX, 3), np.uint8),
+        "cameras": ((upright.NUMBERS,), np.float32),
+        "depths": ((2, *CELLS), np.uint8),
         "people": ((), np.int32),
         "places": ((), np.int32),
     }

@@ -12,11 +12,12 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from engines._overhead_maps import CHANNELS, MAPS, NUMBERS, maps_of
+from engines._overhead_maps import CHANNELS, MAPS, NUMBERS, REACH_M, maps_of
 from engines.people.anybody import any_camera, any_light, anybody, dressed_like
 from engines.people.crowd import Person, crowd_of
 from engines.people.passages import Hung, Place, Shot, Way, points_of
 from engines.people.setting import Camera
+from engines.reid.upright import Upright, depth_shown, head_px
 
 Array = NDArray[np.float32]
 
@@ -86,7 +87,8 @@ class Sample:
 
     maps: NDArray[np.uint8]  # (MAPS * CHANNELS, SIDE, SIDE), see `packed`
     numbers: Array  # (NUMBERS,)
-    picture: NDArray[np.uint8]  # (side, side, 3)
+    upright: Upright
+    depth: NDArray[np.uint8]  # (2, *CELLS), see `depth_shown`
 
 
 def packed(layers: Array) -> tuple[NDArray[np.uint8], Array]:
@@ -121,9 +123,14 @@ def layers_of(shot: Shot, camera: Camera, key: str, errors: Errors, has_color: b
     return maps_of(shot.color if has_color else None, points, height_m, chance.gauss(0.0, errors.turned))
 
 
-def lessons(
-    seed: int, places: int, passages: int, frames: int, side_px: int
-) -> Iterator[tuple[int, int, Sample]]:
+def upright_of(shot: Shot, camera: Camera, key: str, errors: Errors) -> Upright:
+    """The colour picture of a shot turned upright, its head found not quite right; depth says nothing in it."""
+    chance = Random(key)
+    floor_m = shot.head_m + [chance.gauss(0.0, errors.floor_m), chance.gauss(0.0, errors.floor_m)]
+    return Upright.of(shot.color, shot.corner_px, camera.eye, head_px(camera.eye, floor_m, shot.height_m))
+
+
+def lessons(seed: int, places: int, passages: int, frames: int) -> Iterator[tuple[int, int, Sample]]:
     """A group of people to learn from: number, place, what is seen. Odd seeds are as on the site, even of any kind."""
     people = crowd(GROUP, seed) if seed % 2 else strangers(GROUP, seed)
     chance = Random(f"{seed}/lessons")
@@ -137,16 +144,16 @@ def lessons(
                 taken = seen_wrong(hung, key, Errors())
                 for index, shot in enumerate(at.passage(number, way, frames, passage, SHOT_PX)):
                     shot = replace(shot, color=exposed_as(shot.color, key, 0.15))
-                    layers = layers_of(shot, taken, f"{key}/{index}", Errors())
-                    yield number, place, Sample(*packed(layers), shrunk(shot.color, side_px))
+                    yield number, place, _sample(shot, taken, f"{key}/{index}")
 
 
-def shrunk(picture: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
-    """A square picture with this side, each pixel the mean of what it stands for."""
-    import cv2
-
-    small = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
+def _sample(shot: Shot, taken: Camera, key: str) -> Sample:
+    layers, turned = (
+        layers_of(shot, taken, key, Errors()),
+        upright_of(shot, taken, f"{key}/upright", Errors()),
+    )
+    depth = depth_shown(points_of(shot, taken, shot.head_m), REACH_M, turned.from_upright)
+    return Sample(*packed(layers), turned, depth)
 
 
 def _hung(chance: Random, key: str) -> Hung:

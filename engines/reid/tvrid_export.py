@@ -17,12 +17,13 @@ from torch.nn import functional as F
 from configs.build import InputError
 from engines._overhead_maps import CHANNELS, LAYERS, MAPS, NUMBERS, SIDE
 from engines.reid.discriminant import discriminants
-from engines.reid.export import BYTES, OPSET
-from engines.reid.lessons import PICTURE_PX, Lessons
+from engines.reid.export import OPSET
+from engines.reid.lessons import Lessons
 from engines.reid.methods.tvrid import Network, half_turned, without_color
+from engines.reid.methods.tvrid_picture import LENGTH, PictureNetwork
 from engines.reid.overhead_people import REACH
+from engines.reid.upright import HIGH_PX, WIDE_PX
 
-LENGTH = 64  # of what ships
 AT_ONCE = 512
 TOLD = {
     "source": "trained on simulated people alone; python benchmarks/tvrid.py makes it again",
@@ -43,12 +44,15 @@ class _Layers(nn.Module):
 
 
 class _Pictures(nn.Module):
-    def __init__(self, network: Network, last: nn.Linear) -> None:
+    """What a picture says by itself: as depth would in the first half, as colour and depth would in the second."""
+
+    def __init__(self, network: PictureNetwork) -> None:
         super().__init__()
-        self.network, self.last = network, last
+        self.network = network
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return _sure(self.network, self.last, _of_pictures(self.network, pictures))
+        said = self.network(pictures)
+        return torch.cat([said.shapes, said.looks], dim=1)
 
 
 def _both_ways(network: Network, maps: Tensor, numbers: Tensor) -> Tensor:
@@ -57,34 +61,41 @@ def _both_ways(network: Network, maps: Tensor, numbers: Tensor) -> Tensor:
     return 0.5 * torch.stack(seen).sum(dim=0)
 
 
-def _of_pictures(network: Network, pictures: Tensor) -> Tensor:
-    features: Tensor = network.trunk(network.pictures(pictures / BYTES - 0.5))
-    return features
-
-
 def _sure(network: Network, last: nn.Linear, features: Tensor) -> Tensor:
     return F.normalize(last(features)) * torch.sigmoid(network.sureness(features))
 
 
-def told_apart(network: Network, of: Lessons) -> tuple[nn.Linear, nn.Linear]:
-    """What follows the trunk, of maps and of pictures: what tells the people of the lessons apart."""
+def told_apart(network: Network, of: Lessons) -> nn.Linear:
+    """What follows the trunk in what ships: what tells the people of the lessons apart."""
     network.eval()
-    people, maps, pictures = np.unique(of.people, return_inverse=True)[1], list[Tensor](), list[Tensor]()
-    reach = torch.from_numpy(np.tile(REACH, MAPS))[:, None, None]
+    with torch.inference_mode():
+        vectors = network.vector(_features(network, of)).flatten(0, 1).double()
+    people = np.unique(of.people, return_inverse=True)[1]
+    matrix = discriminants(vectors.numpy(), np.repeat(people, 2), LENGTH)
+    return _followed(network.vector, vectors.mean(dim=0), torch.from_numpy(matrix))
+
+
+def teachers(network: Network, of: Lessons) -> tuple[Tensor, Tensor]:
+    """What is said of each person of the lessons by depth alone, and by colour and depth: (people, LENGTH)."""
+    last, features = told_apart(network, of), _features(network, of)
+    people = torch.from_numpy(np.unique(of.people, return_inverse=True)[1].astype(np.int64))
+    with torch.inference_mode():
+        said = [_sure(network, last, features[:, mode]) for mode in (1, 0)]
+        sums = [torch.zeros(int(people.max()) + 1, LENGTH).index_add_(0, people, one) for one in said]
+    return F.normalize(sums[0]).clone(), F.normalize(sums[1]).clone()
+
+
+def _features(network: Network, of: Lessons) -> Tensor:
+    """Of each frame by colour and depth, and by depth alone: (n, 2, WIDTH)."""
+    reach, seen = torch.from_numpy(np.tile(REACH, MAPS))[:, None, None], list[Tensor]()
     with torch.inference_mode():
         for first in range(0, len(of.people), AT_ONCE):
             some = slice(first, first + AT_ONCE)
-            seen = (torch.from_numpy(of.maps[some].copy()).float() / 127.5 - 1.0) * reach
-            said = seen, torch.from_numpy(of.numbers[some].copy())
-            bare = without_color(*said)
-            maps.append(
-                torch.stack([network.vector(_both_ways(network, *one)) for one in (said, bare)], dim=1)
-            )
-            shown = torch.from_numpy(of.pictures[some].copy()).permute(0, 3, 1, 2).float()
-            pictures.append(network.vector(_of_pictures(network, shown)))
-    by_maps, by_pictures = torch.cat(maps).flatten(0, 1).double(), torch.cat(pictures).double()
-    matrix = torch.from_numpy(discriminants(by_maps.numpy(), np.repeat(people, 2), LENGTH))
-    return tuple(_followed(network.vector, one.mean(dim=0), matrix) for one in (by_maps, by_pictures))  # type: ignore[return-value]
+            maps = (torch.from_numpy(of.maps[some].copy()).float() / 127.5 - 1.0) * reach
+            whole = maps, torch.from_numpy(of.numbers[some].copy())
+            both = [_both_ways(network, *one) for one in (whole, without_color(*whole))]
+            seen.append(torch.stack(both, dim=1))
+    return torch.cat(seen)
 
 
 def _followed(vector: nn.Linear, mean: Tensor, matrix: Tensor) -> nn.Linear:
@@ -96,14 +107,15 @@ def _followed(vector: nn.Linear, mean: Tensor, matrix: Tensor) -> nn.Linear:
     return made
 
 
-def export(network: Network, of: Lessons, folder: Path, like: Mapping[str, float]) -> None:
-    """The network as `overhead.onnx`, for maps, and `picture.onnx`, for colour pictures alone (n, 3, side, side), each
-    with what is said of it beside it. `like` are the similarities that say nothing.
+def export(
+    network: Network, pictures: PictureNetwork, of: Lessons, folder: Path, like: Mapping[str, float]
+) -> None:
+    """The networks as `overhead.onnx`, for maps, and `picture.onnx`, for upright pictures (n, 4, h, w), each with what
+    is said of it beside it. `like` are the similarities that say nothing.
     """
-    by_maps, by_pictures = told_apart(network, of)
     parts = {
-        "overhead": (_Layers(network, by_maps), torch.zeros(2, LAYERS, SIDE, SIDE), "layers"),
-        "picture": (_Pictures(network, by_pictures), torch.zeros(2, 3, PICTURE_PX, PICTURE_PX), "pictures"),
+        "overhead": (_Layers(network, told_apart(network, of)), torch.zeros(2, LAYERS, SIDE, SIDE), "layers"),
+        "picture": (_Pictures(pictures), torch.zeros(2, 4, HIGH_PX, WIDE_PX), "pictures"),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -31,8 +31,10 @@ from engines.reid.overhead_people import (
     exposed_as,
     layers_of,
     seen_wrong,
+    upright_of,
     way_of,
 )
+from engines.reid.upright import Upright
 
 NAMES = ("IN", "OUT")
 TRAINED, TESTED, FRAMES = 62, 26, 10  # people, people, frames of a passage
@@ -55,6 +57,10 @@ class Passage:
     def layers(self, index: int, has_color: bool = True) -> NDArray[np.float32]:
         """The maps of one of its shots."""
         return layers_of(self.shots[index], self.taken, f"{self.key}/{index}", Errors(), has_color)
+
+    def upright(self, index: int) -> Upright:
+        """The colour picture of one of its shots, turned upright."""
+        return upright_of(self.shots[index], self.taken, f"{self.key}/{index}/upright", Errors())
 
 
 def passages(people: Sequence[Person], seed: int, frames: int = FRAMES) -> Iterator[Passage]:

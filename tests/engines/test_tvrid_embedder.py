@@ -4,6 +4,7 @@ import shutil
 from itertools import permutations
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from configs.build import InputError
@@ -12,6 +13,7 @@ from engines.overhead_descriptor import OverheadDescriptor
 from engines.people.anybody import any_light
 from engines.people.passages import Place, Way, points_of
 from engines.reid.overhead_people import SITE, crowd
+from engines.reid.upright import Upright, head_px
 from engines.tvrid_embedder import MODEL, TvridEmbedder
 
 PEOPLE = crowd(6, 71)
@@ -128,6 +130,43 @@ def test_crops_of_several_sizes_are_laid_out_as_each_alone(crops):
     for row, given in enumerate(zip(colors, points, heights, strict=True)):
         assert made[row].any()
         assert np.array_equal(made[row], maps_of(*given))
+
+
+def test_a_picture_alone_is_like_another_of_the_same_person_and_like_their_depth():
+    session, looks, shapes, by_depth = (
+        onnxruntime.InferenceSession(MODEL.with_name("picture.onnx")),
+        {},
+        {},
+        {},
+    )
+    for name in ("upward", "upsideDown"):
+        camera = SITE[name].camera()
+        at = Place(camera, any_light(name), PEOPLE, 5)
+        for number in range(len(PEOPLE)):
+            seen = list(at.passage(number, Way(is_out=name == "upward"), 3, 7, 300))
+            turned = [
+                Upright.of(
+                    one.color, one.corner_px, camera.eye, head_px(camera.eye, one.head_m, one.height_m)
+                )
+                for one in seen
+            ]
+            said = session.run(None, {"pictures": np.stack([one.layers for one in turned])})[0].sum(axis=0)
+            shapes[name, number], looks[name, number] = (
+                one / np.linalg.norm(one) for one in np.split(said, 2)
+            )
+            points = [points_of(one, camera, one.head_m) for one in seen]
+            heights_m = np.array([one.height_m for one in seen], np.float32)
+            depth = engine([None] * 3, points, heights_m)[:, :-1].sum(axis=0)
+            by_depth[name, number] = depth / np.linalg.norm(depth)
+    for asked, there in ((looks, looks), (shapes, by_depth)):
+        alike = np.array(
+            [
+                [asked["upward", i] @ there["upsideDown", j] for j in range(len(PEOPLE))]
+                for i in range(len(PEOPLE))
+            ]
+        )
+        same = np.eye(len(PEOPLE), dtype=bool)
+        assert alike[same].mean() > alike[~same].mean() + alike[~same].std()
 
 
 def test_maps_hold_a_persons_height_and_colours_where_they_are():

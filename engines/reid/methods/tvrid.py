@@ -1,4 +1,4 @@
-"""Overhead people in one space, whether by colour and depth, by depth alone, or by a colour picture alone.
+"""Overhead people in one space, whether by colour and depth or by depth alone.
 
 Our own recipe for TVRID, after what its winners are known to have done and the field does. Depth is laid out in metres
 about the person first (engines/_overhead_maps.py), so the network never sees how the camera hangs. A passage is a set
@@ -37,33 +37,23 @@ class Seen(NamedTuple):
 
     maps: Tensor  # (n * frames, MAPS * CHANNELS, side, side)
     numbers: Tensor  # (n * frames, NUMBERS)
-    pictures: Tensor  # (n * frames, 3, side, side), of 0 to 1
     people: Tensor  # (n,)
 
 
 class Network(nn.Module):
-    """Two stems, for maps and for pictures, one trunk, and the identities of training."""
+    """A stem for each map, one trunk, and the identities of training."""
 
     def __init__(self, people: int) -> None:
         super().__init__()
         self.maps = nn.Sequential(
-            _layer(MAPS * CHANNELS, 48, 2, MAPS),
-            _layer(48, 96, 2, MAPS),
-            _layer(96, 144, 1, MAPS),
-            _layer(144, 192, 2, MAPS),
+            layer(MAPS * CHANNELS, 48, 2, MAPS),
+            layer(48, 96, 2, MAPS),
+            layer(96, 144, 1, MAPS),
+            layer(144, 192, 2, MAPS),
             nn.Conv2d(192, 96, 1, groups=MAPS),
             nn.Flatten(),
         )
         self.joined = nn.Linear(96 * 16 + NUMBERS, WIDTH)
-        self.pictures = nn.Sequential(
-            _layer(3, 16, 2),
-            _layer(16, 32, 2),
-            _layer(32, 64, 2),
-            _layer(64, 128, 2),
-            nn.Conv2d(128, 64, 1),
-            nn.Flatten(),
-            nn.Linear(64 * 16, WIDTH),
-        )
         self.trunk = nn.Sequential(
             nn.BatchNorm1d(WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.BatchNorm1d(WIDTH), nn.ReLU()
         )
@@ -72,14 +62,7 @@ class Network(nn.Module):
 
     def by_maps(self, maps: Tensor, numbers: Tensor) -> Tensor:
         """A vector for each frame, as long as it is sure."""
-        return self._said(self.joined(torch.cat([self.maps(maps), numbers], dim=1)))
-
-    def by_pictures(self, pictures: Tensor) -> Tensor:
-        """The same, in the same space."""
-        return self._said(self.pictures(pictures - 0.5))
-
-    def _said(self, features: Tensor) -> Tensor:
-        features = self.trunk(features)
+        features = self.trunk(self.joined(torch.cat([self.maps(maps), numbers], dim=1)))
         return F.normalize(self.vector(features)) * torch.sigmoid(self.sureness(features))
 
 
@@ -139,7 +122,7 @@ class LessonTask(Task):
 class Tvrid(Method):
     """Settings; `frames` is of a passage in the lessons."""
 
-    epochs: int = 24
+    epochs: int = 10
     people_a_batch: int = 24
     passages_each: int = 4
     frames: int = 2
@@ -162,11 +145,8 @@ class Tvrid(Method):
 
         def loss(seen: Seen) -> Terms:
             bare = without_color(seen.maps, seen.numbers)
-            parts = [
-                network.by_maps(torch.cat([seen.maps, bare[0]]), torch.cat([seen.numbers, bare[1]])),
-                network.by_pictures(seen.pictures),
-            ]
-            vectors = together(torch.cat(parts), self.frames)
+            seen_twice = torch.cat([seen.maps, bare[0]]), torch.cat([seen.numbers, bare[1]])
+            vectors = together(network.by_maps(*seen_twice), self.frames)
             whose = seen.people.repeat(MODES)
             cosines = vectors @ F.normalize(network.identities).T
             off = torch.zeros_like(cosines).scatter_(1, whose[:, None], self.margin)
@@ -192,16 +172,11 @@ class Tvrid(Method):
         rows = task.rows(batch)
         maps = torch.from_numpy(np.concatenate([of.maps[where] for of, where in rows]))
         numbers = torch.from_numpy(np.concatenate([of.numbers[where] for of, where in rows]))
-        pictures = torch.from_numpy(np.concatenate([of.pictures[where] for of, where in rows]))
         reach = torch.from_numpy(np.tile(REACH, MAPS))[:, None, None]
-        seen = self._varied(
-            (maps.float().div_(127.5) - 1.0) * reach, numbers, pictures.permute(0, 3, 1, 2), generator
-        )
+        seen = self._varied((maps.float().div_(127.5) - 1.0) * reach, numbers, generator)
         return Seen(*seen, task.people[torch.from_numpy(batch)])
 
-    def _varied(
-        self, maps: Tensor, numbers: Tensor, pictures: Tensor, generator: Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _varied(self, maps: Tensor, numbers: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Turned by half as often as not, in other light, and with parts missing."""
         n = len(maps)
         turn = torch.from_numpy(generator.random(n) < 0.5)[:, None, None, None]
@@ -210,27 +185,25 @@ class Tvrid(Method):
         numbers = numbers.clone()
         numbers[:, 2:5] += light
         numbers[:, 0] += torch.from_numpy(generator.normal(0, 0.05, n).astype(np.float32))
-        seen = pictures.float().div(255) * (light / 2.2).exp()[:, :, None, None]
-        seen = torch.roll(seen.clamp(0, 1), tuple(generator.integers(-4, 5, 2).tolist()), (2, 3))
         for one in range(n):
             if generator.random() < self.erase:
-                _erase(maps[one], generator)
-            if generator.random() < self.erase:
-                _erase(seen[one], generator)
-        return maps, numbers, seen
+                erased(maps[one], generator)
+        return maps, numbers
 
 
-MODES = 3  # colour and depth, depth alone, a picture alone
+MODES = 2  # colour and depth, depth alone
 
 
-def _erase(layers: Tensor, generator: Generator) -> None:
-    side = layers.shape[-1]
-    high, wide = generator.integers(side // 6, side // 2, 2)
-    top, left = generator.integers(0, side - high), generator.integers(0, side - wide)
+def erased(layers: Tensor, generator: Generator) -> None:
+    """Take a random part out of layers (channels, h, w)."""
+    h, w = layers.shape[-2:]
+    high, wide = generator.integers(h // 6, h // 2), generator.integers(w // 6, w // 2)
+    top, left = generator.integers(0, h - high), generator.integers(0, w - wide)
     layers[:, top : top + high, left : left + wide] = 0
 
 
-def _layer(inner: int, outer: int, stride: int, groups: int = 1) -> nn.Module:
+def layer(inner: int, outer: int, stride: int, groups: int = 1) -> nn.Module:
+    """A convolution, its norm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inner, outer, 3, stride, 1, groups=groups, bias=False), nn.BatchNorm2d(outer), nn.ReLU()
     )

@@ -6,9 +6,9 @@ import torch
 
 from configs.build import InputError
 from engines._overhead_maps import CHANNELS, MAPS, NUMBERS, SIDE
-from engines.reid import lessons
+from engines.reid import lessons, upright
 from engines.reid.fit import Training
-from engines.reid.lessons import PICTURE_PX, Lessons
+from engines.reid.lessons import Lessons
 from engines.reid.methods.tvrid import (
     LessonTask,
     Network,
@@ -17,7 +17,10 @@ from engines.reid.methods.tvrid import (
     together,
     without_color,
 )
+from engines.reid.methods.tvrid_picture import Taught, TvridPicture
 from engines.reid.overhead_people import packed, unpacked
+from engines.reid.tvrid_export import export, teachers
+from engines.reid.upright import CELLS, HIGH_PX, WIDE_PX
 
 
 def drawn(people=6, passages=4, frames=2):
@@ -25,7 +28,9 @@ def drawn(people=6, passages=4, frames=2):
     return Lessons(
         random.integers(0, 255, (n, MAPS * CHANNELS, SIDE, SIDE), np.uint8),
         random.normal(size=(n, NUMBERS)).astype(np.float32),
-        random.integers(0, 255, (n, PICTURE_PX, PICTURE_PX, 3), np.uint8),
+        random.integers(0, 255, (n, HIGH_PX, WIDE_PX, 3), np.uint8),
+        random.normal(size=(n, upright.NUMBERS)).astype(np.float32),
+        random.integers(0, 255, (n, 2, *CELLS), np.uint8),
         np.repeat(np.arange(people), passages * frames).astype(np.int32),
         np.tile(np.repeat(np.arange(passages), frames), people).astype(np.int32),
     )
@@ -68,27 +73,56 @@ def test_what_is_packed_in_8_bits_comes_back_nearly_the_same():
     assert np.array_equal(numbers, layers[-1, 0, :NUMBERS])
 
 
-def test_every_term_reaches_every_part_that_is_learned(tmp_path):
-    task = LessonTask.of([drawn(3), drawn(3)], 2, seed=1)
+def taught(of, people):
+    vectors = [torch.nn.functional.normalize(torch.randn(people, 64)) for _ in range(2)]
+    return Taught.by([of] if isinstance(of, Lessons) else of, 2, *vectors, seed=1)
+
+
+@pytest.mark.parametrize("name", ["sets", "pictures"])
+def test_every_term_reaches_every_part_that_is_learned(name):
+    if name == "sets":
+        method, task = Tvrid(epochs=1, people_a_batch=4), LessonTask.of([drawn(3), drawn(3)], 2, seed=1)
+    else:
+        method, task = TvridPicture(epochs=1, people_a_batch=4), taught([drawn(3), drawn(3)], 6)
     assert task.people_count == 6
-    method = Tvrid(epochs=1, people_a_batch=4)
     network = method.network(6, 1)
-    phase = method.phases(network, task)["sets"]()
+    phase = method.phases(network, task)[name]()
     sum(phase.loss(phase.read(phase.draw(task.generator("x"))[0], task.generator("y"))).values()).backward()
     assert [name for name, one in network.named_parameters() if one.grad is None] == []
 
 
-def test_trains_to_the_same_bits_twice(tmp_path):
-    made = []
-    for name in ("one", "other"):
-        task = LessonTask.of([drawn()], 2, seed=1)
-        method = Tvrid(epochs=1, people_a_batch=3)
-        task.seed_all()
-        path = Training(tmp_path / name, network := method.network(6, 1), task, {}).fit(
-            method.phases(network, task)
-        )
-        made.append(path.read_bytes())
-    assert made[0] == made[1]
+def made(folder):
+    """Files of a whole training on few lessons, the pictures' after the maps'."""
+    of = drawn(4)
+    task, method = LessonTask.of([of], 2, seed=1, is_mixed=True), Tvrid(epochs=1, people_a_batch=3)
+    task.seed_all()
+    network = method.network(4, 1)
+    one = Training(folder / "maps", network, task, {}).fit(method.phases(network, task))
+    pupil = TvridPicture(epochs=1, people_a_batch=3)
+    task = Taught.by([of], 2, *teachers(network, of), seed=1, is_mixed=True)
+    task.seed_all()
+    pictures = pupil.network(1, 1)
+    two = Training(folder / "pictures", pictures, task, {}).fit(pupil.phases(pictures, task))
+    export(network, pictures.eval(), of, folder / "shipped", {"like": 0.5, "like_by_depth": 0.5})
+    return [path.read_bytes() for path in (one, two, *sorted((folder / "shipped").iterdir()))]
+
+
+def test_what_ships_is_the_same_to_the_bit_when_it_is_made_again(tmp_path):
+    one, other = made(tmp_path / "one"), made(tmp_path / "other")
+    assert len(one) == 6
+    assert one == other
+
+
+def test_a_picture_is_taught_by_what_is_said_of_its_person(tmp_path):
+    task = taught(drawn(4), 4)
+    method = TvridPicture(epochs=1, people_a_batch=4)
+    phase = method.phases(method.network(1, 1), task)["pictures"]()
+    seen = phase.read(np.array([0, 4, 8, 12]), task.generator("y"))
+    right = phase.loss(seen)
+    task.shapes, task.looks = task.shapes[[1, 0, 3, 2]], task.looks[[1, 0, 3, 2]]
+    wrong = phase.loss(seen)
+    assert right["shapes_likeness"] != wrong["shapes_likeness"]
+    assert right["looks_likeness"] != wrong["looks_likeness"]
 
 
 def test_lessons_are_written_and_read_again(tmp_path, monkeypatch):
