@@ -15,20 +15,14 @@ Array = NDArray[np.float64]
 
 SIZE_PX = (1920, 1080)
 FOCAL_PX, CAMERA_M, HORIZON_PX = 620.0, 25.0, 60.0  # it looks down on a square from a roof
-NEAR_M, FAR_M, SIDE_M = (
-    10.0,
-    32.0,
-    0.55,
-)  # of the square: its depth, and half its width as a share of the distance
+# of the square: its depth, and half its width as a share of the distance
+NEAR_M, FAR_M, SIDE_M = 15.0, 45.0, 1.4
 PACE_M_S, LEG_S = (0.3, 1.2), (4.0, 12.0)  # how fast they walk, and how long until they turn
 PACE_CHANGE_S = 0.6  # they turn and slow down over so long
 PERSON_M, WIDE = (1.5, 1.95), 0.38  # heights, and widths as a share of them
 HIDDEN = 0.6  # covered by so much of somebody nearer, a person is not found
-BURSTS_S, BURST_S, BURST_M = (
-    0.018,
-    (0.5, 2.0),
-    2.5,
-)  # misses begin so often a person and second, last, and reach so far
+# misses begin so often a person and second, last, and reach so far
+BURSTS_S, BURST_S, BURST_M = 0.001, (0.5, 2.0), 2.5
 NOISE = 0.015  # of an edge, in box heights
 
 
