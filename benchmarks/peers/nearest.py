@@ -43,12 +43,12 @@ class FaissIndex:
     def __init__(self, kind: str, vectors: int) -> None:
         import faiss
 
-        lists = int(4 * np.sqrt(vectors))
+        lists = int(np.sqrt(vectors))
         made = {"flat": "IDMap2,Flat", "ivf": f"IVF{lists},Flat", "hnsw": "IDMap2,HNSW32"}[kind]
         self._index = faiss.index_factory(DIMENSION, made, faiss.METRIC_INNER_PRODUCT)
         self._kind = kind
         if kind == "ivf":
-            faiss.extract_index_ivf(self._index).nprobe = max(1, lists // 32)
+            faiss.extract_index_ivf(self._index).nprobe = max(1, lists // 16)
 
     def add(self, vectors: Floats, rows: NDArray[np.int64]) -> None:
         if not self._index.is_trained:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from visits import BLUE, RED, S, Site, alike
 
-from pipeline.messages import Command, CorrectionEvent
+from pipeline.messages import Command, CorrectionEvent, Identity
 from pipeline.wire import decode, encode
 from stages.match import Match
 
@@ -103,6 +103,14 @@ def test_who_was_said_to_be_two_stays_so_under_names_that_they_get_later():
     people.ask("merge", people.identity_of("other"), event.to_ids[1])
     people.pass_to(150)
     assert [one.kind for one in people.said if isinstance(one, CorrectionEvent)] == ["split", "merged"]
+
+
+def test_who_was_said_to_be_two_stays_so_when_both_are_taken_for_others():
+    one, other = Identity("P-1", 1, ()), Identity("P-2", 2, (), apart=("P-1",))
+    first, second = Identity("P-3", 0, ()).joined(one), Identity("P-4", 0, ()).joined(other)
+    assert first.is_apart(second)
+    assert second.is_apart(first)
+    assert not first.is_apart(Identity("P-5", 0, ()))
 
 
 def test_who_was_parted_by_mistake_can_be_joined_again_and_stays_so():
