@@ -4,7 +4,7 @@ one set of tracks, in metres and seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -17,6 +17,8 @@ from pipeline.stage import InputError, Memory, Stage
 from stages._feet import moving_feet
 from stages.track._fusion import Measured
 from stages.track._zone_people import Manners, ZonePeople
+
+CAMERAS = "cameras"  # of the last moment
 
 
 @dataclass
@@ -42,8 +44,8 @@ class Zones(Stage[Detections, Tracks]):
     near_m: float = 1.2  # who is further apart is not one person
     alone_s: float = 0.6  # seen by one camera alone, somebody is believed in after so long
     _held: Keyed[Detections] = field(default_factory=Keyed, init=False, repr=False)  # by camera
-    _people: dict[str, ZonePeople] = field(default_factory=dict, init=False, repr=False)
-    _latest: tuple[str, ...] = field(default=(), init=False, repr=False)  # cameras of the last moment
+    _people: Keyed[dict[str, Any]] = field(default_factory=Keyed, init=False, repr=False)  # packed, by zone
+    _latest: Keyed[tuple[str, ...]] = field(default_factory=Keyed, init=False, repr=False)
 
     def __post_init__(self) -> None:
         positive = (
@@ -72,7 +74,8 @@ class Zones(Stage[Detections, Tracks]):
 
     def process(self, detections: Detections) -> Iterable[Tracks]:
         self._held.put(detections.camera_id, detections)
-        if {*self._latest} <= {one.camera_id for one in self._held.values()} and self._latest:
+        latest = self._latest.get(CAMERAS)
+        if latest and {*latest} <= {one.camera_id for one in self._held.values()}:
             yield from self._moment()
 
     def finish(self) -> Iterator[Tracks]:
@@ -89,19 +92,10 @@ class Zones(Stage[Detections, Tracks]):
             tracks |= dict(zip(numbers, made, strict=True))
         return [tracks[number] for number in range(len(moment))]
 
-    def snapshot(self) -> dict[str, Any]:
-        people = {zone: one.packed() for zone, one in self._people.items()}
-        return {"held": self._held.changes(), "people": people, "latest": self._latest}
-
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        self._held.apply(snapshot["held"])
-        self._people = {zone: ZonePeople.unpacked(parts) for zone, parts in snapshot["people"].items()}
-        self._latest = tuple(snapshot["latest"])
-
     def _moment(self) -> Iterator[Tracks]:
         held = sorted(self._held.values(), key=lambda one: one.camera_id)
         self._held.clear()
-        self._latest = tuple(one.camera_id for one in held)
+        self._latest.put(CAMERAS, tuple(one.camera_id for one in held))
         yield from self.update(held)
 
     def _zone(self, detections: Detections) -> str:
@@ -115,12 +109,14 @@ class Zones(Stage[Detections, Tracks]):
         return view.frame_id(camera) if not self.zones else camera
 
     def _of_zone(self, zone: str, moment: Sequence[Detections]) -> list[Tracks]:
-        people = self._people.setdefault(zone, ZonePeople())
+        known_people = self._people.get(zone)
+        people = ZonePeople.unpacked(known_people) if known_people else ZonePeople()
         now_ns = max(one.frame.captured_ns for one in moment)
         measured, known = _measured(moment, self.noise_px, self.noise_m)
         scores = np.concatenate([one.scores for one in moment]).astype(float)[known]
         whose = np.full(len(known), -1, np.intp)
         whose[known] = people.see(now_ns, measured, scores, self._manners)
+        self._people.put(zone, people.packed())
         ends = np.cumsum([len(one) for one in moment])
         return [
             _tracks(zone, one, people, part)
