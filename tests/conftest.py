@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 DEVICES = frozenset(
-    {"test_camera.py", "test_devices.py", "test_isolated_cameras.py", "test_realsense.py", "test_signals.py"}
+    {
+        "test_admission.py",
+        "test_camera.py",
+        "test_command_line.py",
+        "test_devices.py",
+        "test_filming.py",
+        "test_isolated_cameras.py",
+        "test_plug_in.py",
+        "test_realsense.py",
+        "test_sdk.py",
+        "test_signals.py",
+    }
 )
 LISTED = ROOT / "tests" / "skips.txt"
 
