@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,12 @@ class Feet:
     velocity_m_s: FloorPoints
     covariance_m2: NDArray[np.float32]  # (n, 2, 2)
 
+    @classmethod
+    def unknown(cls, n: int) -> Self:
+        """Of n people, nowhere."""
+        places, covariance = np.full((2, n, 2), np.nan, np.float32), np.full((n, 2, 2), np.nan, np.float32)
+        return cls(places[0], places[1], covariance)
+
 
 def feet_of(frame: Frame, boxes: Boxes) -> FloorPoints:
     """The middle of the lower edge of each box, on the floor (n, 2)."""
@@ -38,6 +44,8 @@ def moving_feet(frame: Frame, boxes: Array, found: Boxes, variance_px2: Array, s
     """The same of filtered `boxes`. Of the middle of their lower edge the variance of both coordinates (n, 2) is known,
     and the speed (n, 2). Whether they are cut is seen by the boxes that were `found`.
     """
+    if frame.view.world_from_camera is None:
+        return Feet.unknown(len(boxes))
     feet = _middles(boxes)
     places, slopes = on_floor(frame.view, feet), metres_per_pixel(frame.view, feet)
     heights = boxes[:, 3] - boxes[:, 1]

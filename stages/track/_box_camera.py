@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from stages.track._box_motion import Array
+from stages.track._box_kernels import Array, median_and_deviation
 
 MEMORY_S = (
     1.0  # for so long it is remembered how far it turned of late, and how far that may have been chance
@@ -46,15 +47,15 @@ class BoxCamera:
         n = len(off_px)
         if n < LEAST or seconds <= 0:
             return np.zeros(2), self
-        shift = np.median(off_px, axis=0)
-        found2 = (DEVIATION * np.median(np.abs(off_px - shift), axis=0)) ** 2
+        shift, deviation = median_and_deviation(off_px)
+        found2 = (DEVIATION * deviation) ** 2
         expected2 = n / (1 / variance_px2).sum()
         error2 = MEDIAN * (n * found2 + PRIOR * expected2) / (n + PRIOR) / n
-        kept = np.exp(-seconds / MEMORY_S)
+        kept = math.exp(-seconds / MEMORY_S)
         turned2 = kept * self.turned2 + (1 - kept) * float((shift**2).sum()) / seconds**2
         chance2 = kept * self.chance2 + (1 - kept) * float(error2.sum()) / seconds**2
         believed = max(0.0, 1 - CHANCE * chance2 / max(turned2, 1e-9))
         moved = believed * shift
-        faster = moved / seconds * (1 - np.exp(-seconds / PACE_S))
-        slower = 1.0 if believed else np.exp(-seconds / PACE_S)
+        faster = moved / seconds * (1 - math.exp(-seconds / PACE_S))
+        slower = 1.0 if believed else math.exp(-seconds / PACE_S)
         return moved, BoxCamera((self.speed_px_s + faster) * slower, turned2, chance2)

@@ -10,10 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from stages.track._box_kernels import LEAST_PX, Array, expected, measured, replaced
 
-LEAST_PX = 4.0  # a box that is expected to shrink stays as large
-FORGETS_S = 0.5  # what grows or shrinks does not go on doing so
 SPEED, SIZE_SPEED = 0.5, 0.15  # box heights a second, of a box seen for the first time
 
 
@@ -25,6 +23,16 @@ class Noise:
     size: float
     middle_change: float
     size_change: float
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Of what is measured."""
+        return self.middle, self.size
+
+    @property
+    def changes(self) -> tuple[float, float]:
+        """Of speeds, a second."""
+        return self.middle_change, self.size_change
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +80,11 @@ class BoxMotion:
 
     def put(self, rows: NDArray[np.intp], others: BoxMotion) -> BoxMotion:
         """With others in the place of those in `rows`."""
-        made = BoxMotion(*(getattr(self, name).copy() for name in self.__slots__))
-        for name in self.__slots__:
-            getattr(made, name)[rows] = getattr(others, name)
-        return made
+        return BoxMotion(
+            replaced(self.place, rows, others.place),
+            replaced(self.speed, rows, others.speed),
+            replaced(self.covariance, rows, others.covariance),
+        )
 
     def moved(self, shift_px: Array) -> BoxMotion:
         """All of them shifted by the same (2,), as when the camera turns."""
@@ -85,50 +94,29 @@ class BoxMotion:
 
     def after(self, seconds: float | Array, noise: Noise) -> BoxMotion:
         """Where they are expected then: constant velocity, white noise acceleration (Bar-Shalom 2001, 6.2.2)."""
-        t = np.broadcast_to(np.asarray(seconds, float), (len(self),))[:, None]
-        place = self.place + self.speed * t
-        place[:, 2:] = place[:, 2:].clip(LEAST_PX)
-        speed = self.speed.copy()
-        speed[:, 2:] *= np.exp(-t / FORGETS_S)
-        change = _squared(self.place, noise.middle_change, noise.size_change)
-        value, both, rate = (self.covariance[..., i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
-        covariance = np.empty_like(self.covariance)
-        covariance[..., 0, 0] = value + 2 * t * both + t**2 * rate + change * t**3 / 3
-        covariance[..., 0, 1] = covariance[..., 1, 0] = both + t * rate + change * t**2 / 2
-        covariance[..., 1, 1] = rate + change * t
-        return BoxMotion(place, speed, covariance)
+        each_s = seconds if isinstance(seconds, np.ndarray) else np.full(len(self), float(seconds))
+        return BoxMotion(*expected(self.place, self.speed, self.covariance, each_s, noise.changes))
 
     def given(self, places: Array, noise: Noise) -> BoxMotion:
         """After measuring each of them: the standard update."""
-        variance = self.variance + _squared(places, noise.middle, noise.size)
-        gain = self.covariance[..., 0] / variance[..., None]  # (n, middle or size, value or speed)
-        each = np.repeat(gain, 2, axis=1)
-        off = places - self.place
-        covariance = self.covariance - gain[..., None] * self.covariance[..., :1, :]
-        return BoxMotion(self.place + each[..., 0] * off, self.speed + each[..., 1] * off, covariance)
-
-    def distances2(self, places: Array, noise: Noise) -> Array:
-        """Squared Mahalanobis distance (n, m) of each box to each of m measurements, 4 degrees of freedom."""
-        errors = _squared(places, noise.middle, noise.size)
-        distances2: Array = np.zeros((len(self), len(places)))
-        for part in (0, 1):  # the middle and the size
-            off2 = sum(
-                (self.place[:, axis, None] - places[:, axis]) ** 2 for axis in (2 * part, 2 * part + 1)
-            )
-            distances2 += off2 / (self.variance[:, part, None] + errors[:, part])
-        return distances2
+        return BoxMotion(*measured(self.place, self.speed, self.covariance, places, noise.errors))
 
 
 def places_of(boxes: NDArray[Any]) -> Array:
     """Middles and sizes of boxes (n, 4) given as left, top, right, bottom."""
+    places = np.empty(boxes.shape)
     corners = boxes.astype(np.float64)
-    return np.hstack([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]])
+    places[:, :2] = (corners[:, :2] + corners[:, 2:]) / 2
+    places[:, 2:] = corners[:, 2:] - corners[:, :2]
+    return places
 
 
 def corners_of(places: Array) -> Array:
     """Left, top, right, bottom of middles and sizes (n, 4)."""
-    halves = places[:, 2:] / 2
-    return np.hstack([places[:, :2] - halves, places[:, :2] + halves])
+    corners, halves = np.empty(places.shape), places[:, 2:] / 2
+    corners[:, :2] = places[:, :2] - halves
+    corners[:, 2:] = places[:, :2] + halves
+    return corners
 
 
 def _squared(places: Array, middle: float, size: float) -> Array:

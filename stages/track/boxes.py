@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
@@ -13,7 +14,8 @@ from pipeline.messages import Detections, Frame, Tracks
 from pipeline.stage import Memory, Stage
 from stages._feet import moving_feet
 from stages.track._box_camera import BoxCamera
-from stages.track._box_fit import Rows, assigned, fits, offsets
+from stages.track._box_fit import assigned, fits, offsets
+from stages.track._box_kernels import Rows
 from stages.track._box_motion import BoxMotion, Noise, places_of
 
 Array = NDArray[np.float64]
@@ -108,11 +110,13 @@ class BoxTracker(Stage[Detections, Tracks]):
         whose = self._whose(places, detections.scores)
         known = np.flatnonzero(whose >= 0)
         self._see(whose[known], places[known], detections.scores[known], passed_s)
-        self._people.steady *= np.exp(-passed_s / STEADY_S)
-        self._people.steady[whose[known]] += 1 - np.exp(-passed_s / STEADY_S)
+        kept = math.exp(-passed_s / STEADY_S)
+        self._people.steady *= kept
+        self._people.steady[whose[known]] += 1 - kept
         new = np.flatnonzero((whose < 0) & (detections.scores >= self.min_new_score))
         whose[new] = len(self._people.ids) + np.arange(len(new))
-        self._begin(places[new], detections.scores[new])
+        if len(new):
+            self._begin(places[new], detections.scores[new])
         followed = np.flatnonzero(whose >= 0)
         return self._tracks(detections[followed], whose[followed], self._hidden(detections.frame))
 
@@ -132,7 +136,10 @@ class BoxTracker(Stage[Detections, Tracks]):
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        motions = [BoxMotion(**snapshot[name]) for name in _MOTIONS]
+        parts = [{part: array.copy() for part, array in snapshot[name].items()} for name in _MOTIONS]
+        motions = [
+            BoxMotion(**one) for one in parts
+        ]  # copied: kernels are compiled for what may be written to
         columns = {name: array.copy() for name, array in snapshot["columns"].items()}
         self._people = _People(motions[0], motions[1], **columns)
         self._camera = BoxCamera(**snapshot["camera"])
@@ -176,6 +183,8 @@ class BoxTracker(Stage[Detections, Tracks]):
         sure = np.flatnonzero(scores >= self.min_sure_score)
         rows, columns = assigned(fit[:, sure], self.min_fit)
         whose[sure[columns]] = rows
+        if len(sure) == len(places):
+            return whose
         free = unseen_s <= LATELY_S
         free[rows] = False
         lately = np.flatnonzero(free)
