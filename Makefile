@@ -68,11 +68,6 @@ $(VENV)/.dev: $(VENV)/.core
 	$(BIN)/uv pip install -q --no-deps -p .venv-judges-$*/bin/python -r $<
 	touch $@
 
-.venv-peers-%/.done: benchmarks/peers/%.txt | $(BIN)/uv
-	$(BIN)/uv venv -q --clear -p $(BIN)/python .venv-peers-$*
-	$(BIN)/uv pip install -q --no-deps -p .venv-peers-$*/bin/python -r $<
-	touch $@
-
 .kafka/.done: tests/broker.pom.xml
 	rm -rf .kafka
 	mvn -B -q -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka
