@@ -27,10 +27,14 @@ class Looks:
     def put(self, whose: Key, one: Sighting) -> None:
         """This tracklet is this person's, and looks like this."""
         tracklet_id = one.tracklet.tracklet_id
-        if tracklet_id not in self._rows:
-            self._rows[tracklet_id] = self._free.pop() if self._free else len(self._whose)
-            self._whose[len(self._whose) :] = [""] * (self._rows[tracklet_id] == len(self._whose))
-        self._whose[self._rows[tracklet_id]] = whose
+        row = self._rows.get(tracklet_id)
+        if row is None and self._free:
+            row = self._rows[tracklet_id] = self._free.pop()
+        if row is None:
+            self._rows[tracklet_id] = len(self._whose)
+            self._whose.append(whose)
+        else:
+            self._whose[row] = whose
         self._new[tracklet_id] = one
 
     def remove(self, whose: Key, tracklet_id: str) -> None:

@@ -120,7 +120,10 @@ class People(Keyed[Identity]):
 
     def _look(self, key: Key, one: Sighting) -> None:
         if one.votes:
-            self._looks.setdefault(_kind(one), Looks()).put(key, one)
+            kind = _kind(one)
+            if kind not in self._looks:
+                self._looks[kind] = Looks()
+            self._looks[kind].put(key, one)
         else:
             for looks in self._looks.values():
                 looks.remove(key, one.tracklet.tracklet_id)
