@@ -50,9 +50,7 @@ class Collect(Stage[Tracks, Given]):
     max_crops: int = 12  # of one tracklet: then it is known well enough
     event_every_s: float = 2.0
     other_height_m: float = 0.07  # who is so much taller or smaller, having met somebody, is somebody else
-    hidden_s: float = (
-        0.5  # in pictures alone: who was unseen for so long beside somebody may be somebody else
-    )
+    hidden_s: float = 0.5  # in pictures alone: unseen for so long beside somebody, it may be another
     color: bool = True  # false: depth alone, colour is never looked at
     crops_s: float = math.inf  # for how long a picture may be kept; given by the runtime
     is_live: bool = False  # no later run sees these frames again; given by the runtime

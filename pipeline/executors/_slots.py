@@ -9,7 +9,7 @@ import mmap
 import os
 import struct
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from errno import ENOMEM, ENOSPC
 from functools import lru_cache
@@ -53,20 +53,19 @@ class Slots:
                 raise InputError(_too_small(SLOTS * self.slot_bytes)) from error
             raise
         self._memory = mmap.mmap(self.fd, SLOTS * self.slot_bytes)
-        self._lent: list[
-            tuple[weakref.ref[Any], int]
-        ] = []  # pictures of a frame that is not written yet, and where
+        # pictures of a frame that is not written yet, and where they are
+        self._lent: list[tuple[weakref.ref[Any], int]] = []
         self._lending = 0  # the slot that they are in
 
     def room(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any] | None:
         """A picture to be filled where it will be read, or None where there is no room for it now."""
-        lent = [(offset, there) for there, offset in self._held()]
-        if not lent:
+        held = self._held()
+        if not held:
             free = self._free()
             if free is None:
                 return None
             self._lending = free
-        offset = max((_padded(offset + picture.nbytes) for offset, picture in lent), default=HEAD)
+        offset = _end_of(held)
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if offset + size > self.slot_bytes:
             return None
@@ -81,15 +80,17 @@ class Slots:
         """The number of the slot that now holds them, or None while every slot is held."""
         held = self._held()
         there = {id(picture): offset for picture, offset in held}
-        is_whole = bool(held) and there.keys() <= {id(picture) for picture in pictures.values()}
+        others = {name: one for name, one in pictures.items() if id(one) not in there}
+        is_whole = bool(held) and len(others) + len(there) == len(pictures)
+        if is_whole and others:  # what was lent before these, and given up, may have taken their room
+            is_whole = _end_of(held) + needed(others) + len(others) * ALIGNED <= self.slot_bytes
         number = self._lending if is_whole else self._free()
         if number is None:
             return None
         start = number * self.slot_bytes
         offset, told = HEAD, b""
         if is_whole:
-            offset = max(offset + picture.nbytes for picture, offset in held)
-            self._lent = []
+            offset, self._lent = _end_of(held), []
         for name in NAMES:
             picture = pictures.get(name)
             if is_whole and id(picture) in there:
@@ -217,6 +218,11 @@ def _described(picture: Any, offset: int) -> bytes:
             return PICTURE.pack(picture.codec.encode(), 0, 0, 0, 0, offset, len(picture.encoded))
     shape = (*picture.shape, 0, 0, 0)[:3]
     return PICTURE.pack(picture.dtype.str.encode(), picture.ndim, *shape, offset, picture.nbytes)
+
+
+def _end_of(held: Sequence[tuple[Any, int]]) -> int:
+    """Where the next picture may begin."""
+    return max((_padded(offset + picture.nbytes) for picture, offset in held), default=HEAD)
 
 
 def _padded(size: int) -> int:

@@ -40,9 +40,7 @@ class Delivery:
     is_closed: bool = False
     _producer: Producer | None = None
     _handed: deque[tuple[int, Handed]] = field(default_factory=deque, init=False)  # the first row's number
-    _most: int = field(
-        default=0, init=False
-    )  # rows handed over, and no others meanwhile, after one was refused
+    _most: int = field(default=0, init=False)  # after one was refused: rows, and no others meanwhile
 
     @property
     def is_connected(self) -> bool:

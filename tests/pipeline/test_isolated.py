@@ -272,6 +272,19 @@ def test_a_picture_that_is_not_in_a_frame_yet_is_not_written_over():
     slots.close()
 
 
+def test_a_picture_that_no_longer_fits_behind_those_of_its_frame_is_written_with_them_elsewhere():
+    slots = Slots(b"r" * 16, 1, 8000)
+    mapped = Mapped(os.dup(slots.fd), b"r" * 16, 1)
+    neighbour = slots.write(0, {"depth": np.full(4, 1, np.uint16)})
+    given_up, color = filled(slots, (2000,), 2), filled(slots, (2000,), 3)
+    del given_up
+    depth = np.full(2000, 4, np.uint16)
+    read = mapped.read(slots.write(1, {"color": color, "depth": depth}), 1)
+    assert (read["color"] == 3).all() and (read["depth"] == 4).all()
+    assert mapped.read(neighbour, 0)["depth"].tolist() == [1] * 4
+    slots.close()
+
+
 def test_where_there_is_no_room_a_picture_is_made_elsewhere():
     slots = Slots(b"r" * 16, 1, 100)
     assert slots.room((10_000,), np.uint16) is None
