@@ -7,6 +7,8 @@ which rows are near does not depend on when which row was put or removed, and is
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import shake_128
 from typing import Any
 
@@ -25,6 +27,7 @@ FAR = (
     0.45  # of the bits: at a cosine of 0.16 two vectors say nothing of each other, and none further is found
 )
 GONE = 1 << 15  # further than anything is
+SHARE = 64  # blocks at least, that a thread of its own is worth
 
 Floats = NDArray[np.float32]
 Words = NDArray[np.uint64]
@@ -72,12 +75,32 @@ class Sketches:
         found: list[Rows] = [np.zeros(0, np.int32)]
         counts: list[Rows] = [np.zeros(0, np.int64)]
         for start in range(0, len(sketches), TOGETHER):
-            some = sketches[start : start + TOGETHER]
-            room = np.empty((len(some), 4 * least + BLOCK, 2), np.int32)
-            nearest, count = _nearest(self._blocks[: self._used], self._gone, some, least, room)
+            nearest, count = self._nearest(sketches[start : start + TOGETHER], least)
             found.append(nearest[..., 1][np.arange(nearest.shape[1]) < count[:, None]])
             counts.append(count)
         return np.concatenate(found), np.concatenate(counts)
+
+    def _nearest(self, sketches: Words, least: int) -> tuple[Rows, Rows]:
+        """Distance and row of the nearest of each, and how many. Threads search a share of the blocks each: what is
+        nearest of all is among the nearest of its share.
+        """
+        threads = max(1, min(len(os.sched_getaffinity(0)), self._used // SHARE))
+        ends = [self._used * n // threads for n in range(threads + 1)]
+
+        def searched(first: int, end: int) -> tuple[Rows, Rows]:
+            room = np.empty((len(sketches), 4 * least + BLOCK, 2), np.int32)
+            return _nearest(self._blocks, self._gone, (first, end), sketches, least, room)
+
+        if threads == 1:
+            return searched(0, self._used)
+        with ThreadPoolExecutor(threads) as pool:
+            shares = list(pool.map(searched, ends[:-1], ends[1:]))
+        room = np.empty((len(sketches), sum(found.shape[1] for found, _ in shares), 2), np.int32)
+        counts = np.zeros(len(sketches), np.int64)
+        for found, count in shares:
+            _joined(room, counts, found, count)
+        _closest(room, counts, least)
+        return room, counts
 
     def _grow(self, blocks: int) -> None:
         old = self._blocks, self._gone
@@ -120,11 +143,13 @@ def _turn(vectors: Floats, signs: Floats, into: Words) -> None:
 
 
 @kernel
-def _nearest(blocks: Words, gone: Words, sketches: Words, least: int, found: Rows) -> tuple[Rows, Rows]:
-    """Distance and row of the nearest of each, and how many. A block stays in the cache while all are asked for."""
+def _nearest(  # noqa: PLR0913
+    blocks: Words, gone: Words, span: tuple[int, int], sketches: Words, least: int, found: Rows
+) -> tuple[Rows, Rows]:
+    """Of a span of blocks. A block stays in the cache while all are asked for."""
     counts = np.zeros(len(sketches), np.int64)
     away, most = np.empty(BLOCK, np.uint64), np.full(len(sketches), int(FAR * 64 * sketches.shape[1]))
-    for block in range(len(blocks)):
+    for block in range(span[0], span[1]):
         for one in range(len(sketches)):
             _differ(blocks[block], gone[block], sketches[one], away)
             if away.min() > most[one]:
@@ -139,10 +164,23 @@ def _nearest(blocks: Words, gone: Words, sketches: Words, least: int, found: Row
                 if count > 4 * least:  # so many are as near: the same vector again and again
                     found = _wider(found, count + BLOCK)
             counts[one] = count
-    for one in range(len(sketches)):
-        if counts[one] > least:
-            counts[one], most[one] = _kept(found[one], counts[one], least)
+    _closest(found, counts, least)
     return found, counts
+
+
+@kernel
+def _joined(room: Rows, counts: Rows, found: Rows, count: Rows) -> None:
+    """What was found goes behind what there is in the room."""
+    for one in range(len(room)):
+        room[one, counts[one] : counts[one] + count[one]] = found[one, : count[one]]
+        counts[one] += count[one]
+
+
+@kernel
+def _closest(found: Rows, counts: Rows, least: int) -> None:
+    for one in range(len(found)):
+        if counts[one] > least:
+            counts[one], _ = _kept(found[one], counts[one], least)
 
 
 @kernel

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.index import sketches as of_bits
 from engines.index.gallery import EXACT, Gallery
 from engines.index.sketches import BLOCK, FAR, Sketches
 
@@ -92,8 +93,14 @@ def test_a_gallery_that_grows_leaves_nothing_behind():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(1, 2500), st.integers(1, 40), st.integers(0, 5), st.sampled_from([8, 96, 512, 740, 1500]))
-def test_the_nearest_rows_are_those_whose_bits_differ_least(count, least, copies, dimension):
+@given(
+    st.integers(1, 4000),
+    st.integers(1, 40),
+    st.integers(0, 5),
+    st.sampled_from([8, 96, 512, 740, 1500]),
+    st.sampled_from([1, of_bits.SHARE]),
+)
+def test_the_nearest_rows_are_those_whose_bits_differ_least(count, least, copies, dimension, share):
     chance = np.random.default_rng(count)
     vectors = unit(chance.standard_normal((count, dimension)) + 2 * chance.standard_normal(dimension))
     vectors = np.concatenate([vectors, *[vectors[:7]] * copies])
@@ -103,7 +110,9 @@ def test_the_nearest_rows_are_those_whose_bits_differ_least(count, least, copies
     gone = np.arange(0, len(vectors), 5)
     sketches.remove(gone)
     asked = sketches.of(vectors[:3])
-    rows, counts = sketches.near(asked, least)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(of_bits, "SHARE", share)  # of one block: several threads
+        rows, counts = sketches.near(asked, least)
     away = np.bitwise_count(asked[:, None] ^ bits).sum(axis=2).astype(int)
     away[:, gone] = 1 << 20
     assert counts.sum() == len(rows)
@@ -112,7 +121,9 @@ def test_the_nearest_rows_are_those_whose_bits_differ_least(count, least, copies
         assert set(found.tolist()) == set(np.flatnonzero(one <= most).tolist())
 
 
-def test_a_vector_that_is_there_a_thousand_times_is_found_each_time():
+@pytest.mark.parametrize("share", [1, of_bits.SHARE])
+def test_a_vector_that_is_there_a_thousand_times_is_found_each_time(share, monkeypatch):
+    monkeypatch.setattr(of_bits, "SHARE", share)
     sketches = Sketches(64)
     bits = sketches.of(np.tile(unit(np.arange(1.0, 65.0)), (5000, 1)))
     sketches.put(np.arange(5000), bits)
