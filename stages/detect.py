@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from calibration.standing import CELL_M
-from pipeline.messages import Boxes, Detections, FloorPoints, Frame, Metres, Scores, decoded
-from pipeline.stage import InputError, Stage
+from pipeline.messages import Boxes, Detections, FloorPoints, Frame, Metres, Scores
+from pipeline.stage import Stage
 from stages._feet import feet_of
+from stages._shown import require, shown
 
 Found = tuple[Boxes, Scores, FloorPoints, Metres]
 
@@ -37,44 +38,21 @@ class Detect(Stage[Frame, Detections]):
         reads = getattr(self.detector, "reads", "depth")
         if reads == "depth":
             return [self._by_depth(frame) for frame in frames]
-        shown = [_decoded(frame, reads) for frame in frames]
-        found = self.detector([getattr(frame, reads) for frame in shown])
-        return [[_standing(frame, *one)] for frame, one in zip(shown, found, strict=True)]
+        seen = [shown(frame, reads) for frame in frames]
+        found = self.detector([getattr(frame, reads) for frame in seen])
+        return [[_standing(frame, *one)] for frame, one in zip(seen, found, strict=True)]
 
     def _by_depth(self, frame: Frame) -> Iterator[Detections]:
-        _require(frame, "depth")
+        require(frame, "depth")
         view = frame.view
         if view.world_from_camera is None:
             yield Detections(frame, *_nobody())
             return
-        seen = _decoded(frame, "depth")
+        seen = shown(frame, "depth")
         stands = view.standing
         standing = None if stands is None else (stands.known_m, stands.corner_m, CELL_M)
         geometry = (frame.depth_scale_m, view.world_from_pixel, view.pose.translation_m)
         yield Detections(seen, *self.detector(seen.depth, *geometry, standing))
-
-
-def _decoded(frame: Frame, reads: str) -> Frame:
-    """The frame, with the picture that the detector reads in pixels: who comes later need not decode it again."""
-    _require(frame, reads)
-    try:
-        pictures: dict[str, Any] = {reads: decoded(getattr(frame, reads))}
-    except ValueError as error:  # of many that are looked at together, this one
-        said = (
-            f"{frame.camera_id}: frame {frame.index} has {_article(reads)} {reads} that is damaged, {error}"
-        )
-        raise InputError(f"{said}; record it again, or leave it out") from error
-    return replace(frame, **pictures)
-
-
-def _require(frame: Frame, reads: str) -> None:
-    if getattr(frame, reads) is None:
-        said = f"{frame.camera_id}: frame {frame.index} has no {reads}"
-        raise InputError(f"{said}; give this camera {_article(reads)} {reads} stream")
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
 
 
 def _standing(frame: Frame, boxes: Boxes, scores: Scores) -> Detections:

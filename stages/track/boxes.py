@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from stages._feet import moving_feet
 from stages.track._box_camera import BoxCamera
 from stages.track._box_fit import assigned, fits, offsets
 from stages.track._box_kernels import Rows
+from stages.track._box_looks import Looks, likeness, looks_of, seen_again
 from stages.track._box_motion import BoxMotion, Noise, places_of
 
 Array = NDArray[np.float64]
@@ -46,6 +47,7 @@ class _People:
     seen_ns: NDArray[np.int64] = _empty(np.int64)
     score: NDArray[np.float64] = _empty(np.float64)  # of their detections, of late
     steady: NDArray[np.float64] = _empty(np.float64)  # the share of the time that they were seen, of late
+    looks: Looks = _empty(np.float32, 0)
 
     def __getitem__(self, rows: NDArray[Any]) -> _People:
         return _People(*(getattr(self, f.name)[rows] for f in fields(self)))
@@ -79,6 +81,9 @@ class BoxTracker(Stage[Detections, Tracks]):
     noise: float = 0.07  # of a box's middle, in box heights
     size_noise: float = 0.08
     acceleration: float = 0.35  # how much speeds change in a second, in box heights
+    embedder: Callable[..., Any] | None = None  # people are told apart by what they look like, too
+    look_midpoint: float = 0.55  # the similarity at which that says nothing
+    look_weight: float = 0.5  # of each unit of similarity beyond, as if boxes overlapped by so much more
     _people: _People = field(default_factory=_People, init=False, repr=False)
     _camera: BoxCamera = field(default_factory=BoxCamera.still, init=False, repr=False)
     _next_id: int = field(default=0, init=False, repr=False)
@@ -90,7 +95,9 @@ class BoxTracker(Stage[Detections, Tracks]):
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.hidden_s < 0:
             raise ValueError(f"hidden_s must be 0 or above, got {self.hidden_s}")
-        for name in ("min_score", "min_sure_score", "min_new_score", "min_fit"):
+        if self.look_weight < 0:
+            raise ValueError(f"look_weight must be 0 or above, got {self.look_weight}")
+        for name in ("min_score", "min_sure_score", "min_new_score", "min_fit", "look_midpoint"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}")
 
@@ -107,16 +114,20 @@ class BoxTracker(Stage[Detections, Tracks]):
         places = places_of(detections.boxes)
         self._expect(passed_s)
         self._turn(places[detections.scores >= self.min_sure_score], passed_s)
-        whose = self._whose(places, detections.scores)
+        looks = self._looks(detections)
+        whose = self._whose(places, detections.scores, looks)
         known = np.flatnonzero(whose >= 0)
         self._see(whose[known], places[known], detections.scores[known], passed_s)
+        if looks.shape[1]:
+            people, rows = self._people, whose[known]
+            people.looks[rows] = seen_again(people.looks[rows], looks[known], passed_s)
         kept = math.exp(-passed_s / STEADY_S)
         self._people.steady *= kept
         self._people.steady[whose[known]] += 1 - kept
         new = np.flatnonzero((whose < 0) & (detections.scores >= self.min_new_score))
         whose[new] = len(self._people.ids) + np.arange(len(new))
         if len(new):
-            self._begin(places[new], detections.scores[new])
+            self._begin(places[new], detections.scores[new], looks[new])
         followed = np.flatnonzero(whose >= 0)
         return self._tracks(detections[followed], whose[followed], self._hidden(detections.frame))
 
@@ -141,6 +152,7 @@ class BoxTracker(Stage[Detections, Tracks]):
             BoxMotion(**one) for one in parts
         ]  # copied: kernels are compiled for what may be written to
         columns = {name: array.copy() for name, array in snapshot["columns"].items()}
+        columns.setdefault("looks", np.zeros((len(columns["ids"]), 0), np.float32))  # of an older version
         self._people = _People(motions[0], motions[1], **columns)
         self._camera = BoxCamera(**snapshot["camera"])
         self._next_id, self._now_ns = snapshot["next_id"], snapshot["now_ns"]
@@ -175,10 +187,23 @@ class BoxTracker(Stage[Detections, Tracks]):
             people.motion, people.anchor = people.motion.moved(shift_px), people.anchor.moved(shift_px)
             people.found = people.found + [*shift_px, 0.0, 0.0]
 
-    def _whose(self, places: Array, scores: NDArray[np.float32]) -> Rows:
+    def _looks(self, detections: Detections) -> Looks:
+        """What each detection looks like (m, d), 0 of those that are not sure; d is 0 without an embedder."""
+        if self.embedder is None:
+            return np.zeros((len(detections), 0), np.float32)
+        sure = np.flatnonzero(detections.scores >= self.min_sure_score)
+        looks = looks_of(self.embedder, detections.frame, detections.boxes, sure)
+        if self._people.looks.shape[1] != looks.shape[1]:  # restored of a run without
+            self._people.looks = np.zeros((len(self._people.ids), looks.shape[1]), np.float32)
+        return looks
+
+    def _whose(self, places: Array, scores: NDArray[np.float32], looks: Looks) -> Rows:
         """The row of the person whose each detection is, -1 of those that are nobody's yet (m,)."""
         people, unseen_s = self._people, self._unseen_s
         fit = fits(people.motion, people.found, places, unseen_s, self._noise)
+        if looks.shape[1]:
+            alike = self.look_weight * likeness(people.looks, looks, self.look_midpoint)
+            fit = np.where(fit > 0, fit + alike, fit)
         whose = np.full(len(places), -1, np.intp)
         sure = np.flatnonzero(scores >= self.min_sure_score)
         rows, columns = assigned(fit[:, sure], self.min_fit)
@@ -213,11 +238,11 @@ class BoxTracker(Stage[Detections, Tracks]):
             motion = motion.after(unseen_s / SLICES, self._noise).given(on_the_way, self._noise)
         return motion.after(unseen_s / SLICES, self._noise)
 
-    def _begin(self, places: Array, scores: NDArray[np.float32]) -> None:
+    def _begin(self, places: Array, scores: NDArray[np.float32], looks: Looks) -> None:
         n = len(places)
         motion = BoxMotion.begun(places, self._noise)
         ids, now_ns = np.arange(self._next_id, self._next_id + n), np.full(n, self._now_ns)
-        new = _People(motion, motion, places, ids, now_ns, now_ns, scores.astype(float), np.zeros(n))
+        new = _People(motion, motion, places, ids, now_ns, now_ns, scores.astype(float), np.zeros(n), looks)
         self._people = self._people.with_more(new)
         self._next_id += n
 
