@@ -15,7 +15,7 @@ run: $(VENV)/.core ## the main job on simulated people: identities, scores and a
 	$(BIN)/python run.py --graph configs/topview_rgbd.yaml --simulate
 
 test: $(VENV)/.dev judges .kafka/.done lint ## lint, types and all tests, WORKERS=N: N files of them at a time
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
