@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 SIZE_PX = (1920, 1080)
-FOCAL_PX, CAMERA_M, HORIZON_PX = 620.0, 25.0, 60.0  # it looks down on a square from a roof
+FOCAL_PX, CAMERA_M, HORIZON_PX = 620.0, 32.5, 60.0  # it looks down on a square from a roof
 # of the square, from how far off to how far off it reaches, and half its width as a share of the distance
-NEAR_M, FAR_M, SIDE_M = 15.0, 45.0, 1.4
-# for so many people it is so large; for more, all its lengths grow with this power of them
-PEOPLE, LARGER = 20, 1 / 3
+NEAR_M, FAR_M, SIDE_M = 19.5, 58.5, 1.4
+# for up to so many people it is so large; for more, all its lengths grow with this power of them
+PEOPLE, LARGER = 50, 1 / 4
 PACE_M_S, LEG_S = (0.8, 1.6), (4.0, 12.0)  # how fast they walk, and how long until they turn
 PACE_CHANGE_S = 0.6  # they turn and slow down over so long
 PERSON_M, WIDE = (1.5, 1.95), 0.38  # heights, and widths as a share of them
@@ -66,7 +66,7 @@ def box_crowd(
     """The moments of a crowd, in their order."""
     random = np.random.default_rng(seed)
     times = np.arange(0.0, seconds + 0.05, 0.05)
-    square = _Square((people / PEOPLE) ** LARGER)
+    square = _Square(max(1.0, people / PEOPLE) ** LARGER)
     walked = np.stack(
         [_way(random, times, square, pace_m_s) for _ in range(people)]
     )  # (people, time, x and depth)
