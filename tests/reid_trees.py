@@ -45,6 +45,10 @@ CAPTIONS = [
     {"split": "test", "captions": ["A woman.", "Grey trousers."], "file_path": "Market/d.jpg", "id": 7},
     {"split": "test", "captions": ["A boy."], "file_path": "Market/e.jpg", "id": 9},
 ]  # fmt: skip
+HALVES = {
+    "occluded_body_images": {"001": ["001_01", "001_02"], "002": ["002_01"], "007": ["007_01"]},
+    "whole_body_images": {"001": ["001_06", "001_07"], "002": ["002_06"], "008": ["008_06"]},
+}
 TVRID_CAMERAS = ("flat", "upward", "downward", "upsideDown")
 COLORS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30)]
 
@@ -84,6 +88,38 @@ def cuhk_tree(folder, entries=CAPTIONS):
     for entry in entries:
         painted(folder / "imgs" / entry["file_path"])
     (folder / "reid_raw.json").write_text(json.dumps(entries, ensure_ascii=False), "utf-8")
+    return folder
+
+
+def icfg_tree(folder, entries=CAPTIONS):
+    entries = [entry for entry in entries if entry["split"] != "val"]
+    cuhk_tree(folder, entries)
+    (folder / "reid_raw.json").rename(folder / "ICFG-PEDES.json")
+    return folder
+
+
+def rstp_tree(folder, entries=CAPTIONS):
+    cuhk_tree(folder, entries)
+    told = json.loads((folder / "reid_raw.json").read_text("utf-8"))
+    for entry in told:
+        entry["img_path"] = entry.pop("file_path")
+    (folder / "data_captions.json").write_text(json.dumps(told), "utf-8")
+    (folder / "reid_raw.json").unlink()
+    return folder
+
+
+def occluded_tree(folder, kind=".tif"):
+    for half, people in HALVES.items():
+        for person, names in people.items():
+            for name in names:
+                painted(folder / half / person / f"{name}{kind}")
+            (folder / half / person / "Thumbs.db").write_bytes(b"as in the real one")
+    return folder
+
+
+def p_duke_tree(folder):
+    for part in ("train", "test"):
+        occluded_tree(folder / part, ".jpg")
     return folder
 
 
