@@ -1,0 +1,138 @@
+"""Compares people of whom only part shows: a mask of whoever asks is laid over those who are asked about.
+
+A vector comes with its visibility, (parts,) of 0 to 1: how far each part of it is to be trusted, a part being as many
+numbers one after the other as there are numbers by parts. The score of a query q with mask m and somebody g is the
+cosine of q and m * g (DPM, Tan et al. 2022): what the query does not show is taken from g, not from q, so that the
+score is another one the other way round. All the same everywhere, a mask changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+SHORTLIST = 200  # who are looked at through the mask: those who are most like without it
+DIGITS = 5  # the last bits of a product depend on the machine
+LEAST = 1e-12  # of the square of what shows: below it nothing does
+
+F = TypeVar("F", bound=Callable[..., Any])
+Floats = NDArray[np.float32]
+
+
+class Best(NamedTuple):
+    """For each query (q, most) who is most like it, the most like first, and how like. There is nobody at -1."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+def best(  # noqa: PLR0913
+    queries: Floats,
+    visibility: Floats,
+    gallery: Floats,
+    most: int = 1,
+    shortlist: int = SHORTLIST,
+    masked_below: float = 1.0,
+) -> Best:
+    """Who of a gallery (n, d) is most like each query (q, d), all of length 1, whose visibility is (q, parts).
+
+    The plain cosine says who are looked at through the mask: the best `shortlist`, and all who are as like as the last
+    of them. A query whose mean visibility is not below `masked_below` is answered by the plain cosine alone. One of
+    which nothing shows is as like to anybody: 0.
+    """
+    masks = _masks(visibility, queries)
+    queries, gallery = (np.ascontiguousarray(some, np.float32) for some in (queries, gallery))
+    if gallery.shape[1] != queries.shape[1]:
+        raise ValueError(f"the gallery must be of {queries.shape[1]} numbers each, is {gallery.shape}")
+    if most < 1 or shortlist < most:
+        raise ValueError(f"most must be 1 or more, and shortlist as many, got {most} and {shortlist}")
+    made = Best(np.full((len(queries), most), -1, np.int64), np.zeros((len(queries), most)))
+    plain = np.empty((len(queries), len(gallery)), np.float32)
+    _plain(queries, gallery, plain)
+    is_masked = np.asarray(visibility).mean(axis=1) < masked_below
+    for one in range(len(queries)):
+        scores = np.round(plain[one], DIGITS)
+        rows = _nearest(scores, shortlist)
+        found = scores[rows].astype(np.float64)
+        if is_masked[one]:
+            _masked(queries[one], masks[one], gallery, rows, found)
+        order = np.lexsort((rows, -np.round(found, DIGITS)))[:most]
+        made.rows[one, : len(order)] = rows[order]
+        made.scores[one, : len(order)] = np.round(found[order], DIGITS)
+    return made
+
+
+def masked_cosines(queries: Floats, visibility: Floats, gallery: Floats) -> Floats:
+    """The score of every query with everybody, (q, n): two products of matrices."""
+    masks = _masks(visibility, queries)
+    lengths = np.sqrt(np.maximum(masks**2 @ (gallery**2).T, LEAST))
+    return np.asarray((queries * masks) @ gallery.T / lengths, np.float32)
+
+
+def both_ways(one: Floats, visibility: Floats, other: Floats, other_visibility: Floats) -> Floats:
+    """The mean of the scores there and back, (n, m), for two of whom neither asks."""
+    there, back = masked_cosines(one, visibility, other), masked_cosines(other, other_visibility, one)
+    return np.asarray((there + back.T) / 2, np.float32)
+
+
+def fused(vectors: Floats, visibility: Floats) -> tuple[Floats, Floats]:
+    """One vector (d,) of several of a person (n, d), each number by those that show it, and what they show together."""
+    masks = _masks(visibility, vectors)
+    total = masks.sum(axis=0)
+    mean = np.where(total > 0, (masks * vectors).sum(axis=0) / np.maximum(total, LEAST), 0.0)
+    length = float(np.linalg.norm(mean))
+    return np.asarray(mean / max(length, LEAST), np.float32), np.asarray(visibility.max(axis=0), np.float32)
+
+
+def _masks(visibility: Floats, vectors: Floats) -> Floats:
+    """(n, d) of visibility (n, parts); raises ValueError where that is none of these vectors."""
+    visibility, dimension = np.asarray(visibility), vectors.shape[1]
+    parts = visibility.shape[1] if visibility.ndim == 2 else 0
+    if not parts or len(visibility) != len(vectors) or dimension % parts:
+        raise ValueError(
+            f"visibility must be ({len(vectors)}, parts) of vectors of {dimension} numbers, is {visibility.shape}"
+        )
+    if not ((visibility >= 0) & (visibility <= 1)).all():
+        raise ValueError("visibility must be from 0 to 1")
+    return np.repeat(visibility, dimension // parts, axis=1).astype(np.float32)
+
+
+def _nearest(scores: Floats, count: int) -> NDArray[np.int64]:
+    if len(scores) <= count:
+        return np.arange(len(scores))
+    return np.flatnonzero(scores >= np.partition(scores, -count)[-count])
+
+
+def _quick(function: F) -> F:
+    """Compiled when first called; sums may be taken in any order."""
+    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+    return cast(F, compiled(function))
+
+
+@_quick
+def _plain(queries: Floats, gallery: Floats, into: Floats) -> None:
+    """A number does not depend on how many there are of others, as those of a product of matrices do."""
+    for row in range(len(gallery)):
+        vector = gallery[row]
+        for one in range(len(queries)):
+            query, cosine = queries[one], np.float32(0)
+            for i in range(len(query)):
+                cosine += vector[i] * query[i]
+            into[one, row] = cosine
+
+
+@_quick
+def _masked(
+    query: Floats, mask: Floats, gallery: Floats, rows: NDArray[np.int64], into: NDArray[np.float64]
+) -> None:
+    for at in range(len(rows)):
+        vector, product, square = gallery[rows[at]], np.float32(0), np.float32(0)
+        for i in range(len(query)):
+            seen = mask[i] * vector[i]
+            product += query[i] * seen
+            square += seen * seen
+        into[at] = product / np.sqrt(max(square, np.float32(LEAST)))
