@@ -19,6 +19,9 @@ from engines._resized import resized
 
 class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     length: int
+    parts: int = (
+        0  # of a second output, which says how far each part of a vector is to be trusted; 0: there is none
+    )
 
 
 @dataclass
@@ -39,13 +42,33 @@ class Embedder(Model):
         """A vector of length 1 for each picture, (n, d): RGB (h, w, 3) uint8, or infrared (h, w) uint8 or uint16, of
         any sizes. That of a picture without pixels is all 0: it is like nobody.
         """
+        return self.seen(pictures)[0]
+
+    def seen(self, pictures: Sequence[NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The same, and how far each part of each vector is to be trusted, (n, parts) of 0 to 1: see
+        engines/index/masked.py. A network that does not say so has one part, and all of it is; of a picture without
+        pixels nothing is.
+        """
         wanted = self.manifest.input
         vectors = [np.empty((0, self._output.length), np.float32)]
+        visibility = [np.empty((0, max(1, self._output.parts)), np.float32)]
         for outputs, has_pixels in run_ahead(
             self._open, wanted, pictures, partial(resized, size_px=wanted.size)
         ):
             vectors.append(self._vectors(outputs) * has_pixels[:, None])
-        return np.concatenate(vectors)
+            visibility.append(self._visibility(outputs, len(has_pixels)) * has_pixels[:, None])
+        return np.concatenate(vectors), np.concatenate(visibility)
+
+    def _visibility(self, outputs: Any, count: int) -> NDArray[np.float32]:
+        if not self._output.parts:
+            return np.ones((count, 1), np.float32)
+        _, *others = outputs.values()
+        if not others or others[0].shape[1:] != (self._output.parts,):
+            found = list(others[0].shape[1:]) if others else "nothing"
+            raise InputError(
+                f"{self.model}: must say of {self._output.parts} parts how far they show, says {found}"
+            )
+        return np.asarray(others[0], np.float32)
 
     def _vectors(self, outputs: Any) -> NDArray[np.float32]:
         """The first output, each row of it of length 1."""

@@ -69,18 +69,21 @@ class ImageEncoder(nn.Module):
         self.proj = nn.Parameter(scale * torch.randn(of.width, of.embedding))
         self.side = side
 
-    def forward(
+    def forward(  # noqa: PLR0913
         self,
         pictures: Tensor,
         camera: Tensor | None = None,
         view: Tensor | None = None,
         taps: Collection[int] = (),
         inject: Callable[[int, Tensor], Tensor] | None = None,
+        patched: Callable[[Tensor], Tensor] | None = None,
     ) -> Tokens:
         """Tokens of pictures (batch, 3, height, width); without a camera nothing of its side is added. `taps` counts
-        blocks from 1; `inject` may change the tokens before each block, whose number it is given, from 1.
+        blocks from 1; `inject` may change the tokens before each block, whose number it is given, from 1; `patched` the
+        patches (batch, patches, width) before they are told where they are.
         """
-        tokens = self._embedded(pictures, camera, view)
+        patches = self.patches(pictures)
+        tokens = self._embedded(patches if patched is None else patched(patches), camera, view)
         tapped, penultimate = {}, tokens
         for number, block in enumerate(self.transformer.resblocks, 1):
             penultimate = tokens
@@ -90,8 +93,11 @@ class ImageEncoder(nn.Module):
         last = self.ln_post(tokens)
         return Tokens(penultimate, last, last @ self.proj, tapped)
 
-    def _embedded(self, pictures: Tensor, camera: Tensor | None, view: Tensor | None) -> Tensor:
-        patches = self.conv1(pictures).flatten(2).transpose(1, 2)
+    def patches(self, pictures: Tensor) -> Tensor:
+        """Each patch by itself, (batch, patches, width), row by row."""
+        return self.conv1(pictures).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
+
+    def _embedded(self, patches: Tensor, camera: Tensor | None, view: Tensor | None) -> Tensor:
         first = self.class_embedding.to(patches.dtype).expand(patches.shape[0], 1, -1)
         tokens = torch.cat([first, patches], dim=1)
         if self.side is not None and camera is not None:

@@ -12,28 +12,33 @@ import yaml
 from torch import Tensor, nn
 
 from configs.build import InputError
-from engines.reid.method import PictureMethod
+from engines.reid.method import MaskedMethod, PictureMethod
 
 OPSET = 17
 BYTES = 255
 
 
 def export(method: PictureMethod, network: nn.Module, path: Path, licence: str = "unknown") -> Path:
-    """The network as `path`, for batches of any size, and `path`.yaml that says how pictures go in; gives that."""
-    module, look = _Vectors(method, network).eval(), method.look
-    picture = torch.zeros(2, 3, *look.size)
-    names: dict[str, Any] = {"input_names": ["images"], "output_names": ["vectors"]}
+    """The network as `path`, for batches of any size, and `path`.yaml that says how pictures go in; gives that.
+
+    A method that says how far its vectors are to be trusted gives that as a second output.
+    """
+    is_masked = isinstance(method, MaskedMethod)
+    module = (_Seen if is_masked else _Vectors)(method, network).eval()
+    picture, outputs = torch.zeros(2, 3, *method.look.size), ["vectors", "visibility"][: 1 + is_masked]
+    names: dict[str, Any] = {"input_names": ["images"], "output_names": outputs}
     try:
         with warnings.catch_warnings():  # the exporter, about itself
             warnings.simplefilter("ignore")
-            axes = {"images": {0: "n"}, "vectors": {0: "n"}}
+            axes = {name: {0: "n"} for name in ("images", *outputs)}
             torch.onnx.export(
                 module, (picture,), path, opset_version=OPSET, dynamo=False, dynamic_axes=axes, **names
             )
         described = path.with_suffix(".yaml")
         with torch.inference_mode():
-            length = module(picture).shape[1]
-        described.write_text(yaml.safe_dump(_manifest(method, path, length, licence), sort_keys=False))
+            made = module(picture) if is_masked else (module(picture),)
+        lengths = dict(zip(("length", "parts"), (one.shape[1] for one in made), strict=False))
+        described.write_text(yaml.safe_dump(_manifest(method, path, lengths, licence), sort_keys=False))
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written, {error.strerror}; make room, or name another place"
@@ -50,7 +55,12 @@ class _Vectors(nn.Module):
         return self.method.vectors(self.network, pictures)
 
 
-def _manifest(method: PictureMethod, path: Path, length: int, licence: str) -> dict[str, Any]:
+class _Seen(_Vectors):
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return self.method.seen(self.network, pictures)  # type: ignore[attr-defined, no-any-return]
+
+
+def _manifest(method: PictureMethod, path: Path, lengths: dict[str, int], licence: str) -> dict[str, Any]:
     look, name = method.look, path.stem
     scaled = {"mean": [BYTES * one for one in look.mean], "scale": [BYTES * one for one in look.std]}
     return {
@@ -68,5 +78,5 @@ def _manifest(method: PictureMethod, path: Path, length: int, licence: str) -> d
             "color": "rgb",
             "range": scaled,
         },
-        "output": {"length": length},
+        "output": lengths,
     }

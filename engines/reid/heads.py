@@ -26,9 +26,7 @@ class BNNeck(nn.Module):
 
     def __init__(self, width: int, people: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(width)
-        del self.norm.bias
-        self.norm.register_buffer("bias", torch.zeros(width))
+        self.norm = shiftless(width)
         self.classifier = nn.Linear(width, people, bias=False)
         nn.init.normal_(self.classifier.weight, std=0.001)
 
@@ -36,3 +34,11 @@ class BNNeck(nn.Module):
         """Of features (batch, width)."""
         after = self.norm(features)
         return Necked(features, after, self.classifier(after))
+
+
+def shiftless(width: int) -> nn.BatchNorm1d:
+    """Batch normalisation that scales, and does not shift."""
+    norm = nn.BatchNorm1d(width)
+    del norm.bias
+    norm.register_buffer("bias", torch.zeros(width))
+    return norm

@@ -71,3 +71,14 @@ class PictureMethod(Method):
     @abstractmethod
     def vectors(self, network: Any, pictures: Tensor) -> Tensor:
         """What tells people apart, (batch, width) of length 1, of pictures as they are prepared."""
+
+
+class MaskedMethod(PictureMethod):
+    """A method whose network also says what of a vector is to be trusted (see engines/index/masked.py)."""
+
+    @abstractmethod
+    def seen(self, network: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors, and how far each part of them shows, (batch, parts) of 0 to 1."""
+
+    def vectors(self, network: Any, pictures: Tensor) -> Tensor:
+        return self.seen(network, pictures)[0]

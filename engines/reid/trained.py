@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from configs.build import InputError
 from engines._pictures import readable
 from engines.reid import checkpoint
-from engines.reid.method import PictureMethod
+from engines.reid.method import MaskedMethod, PictureMethod
 from engines.reid.recipe import method_of
 
 BATCH = 64
@@ -54,18 +55,39 @@ class Trained:
         """A vector of length 1 for each picture, (n, d): RGB or grey, of any sizes. That of a picture without pixels is
         all 0.
         """
+        return self.seen(pictures)[0]
+
+    def seen(self, pictures: Sequence[NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The same, and how far each part of each vector is to be trusted, (n, parts) of 0 to 1: see
+        engines/index/masked.py. A method that does not say so has one part, and all of it is; of a picture without
+        pixels nothing is.
+        """
         if self._made is None:
             self.open()
         assert self._made is not None
         method, network = self._made
         has_pixels = np.array([picture.size > 0 for picture in pictures], bool)
         shown = [_rgb(picture) if picture.size else np.zeros((1, 1, 3), np.uint8) for picture in pictures]
-        vectors = [np.empty((0, 0), np.float32)]
+        made = [(np.empty((0, 0), np.float32), np.empty((0, 1), np.float32))]
         with torch.inference_mode():
             for start in range(0, len(shown), BATCH):
                 batch = torch.stack([method.look(picture) for picture in shown[start : start + BATCH]])
-                vectors.append(method.vectors(network, batch.to(self.device)).float().cpu().numpy())
-        return np.asarray(np.concatenate(vectors[1:] or vectors) * has_pixels[:, None], np.float32)
+                made.append(_seen(method, network, batch.to(self.device)))
+        vectors, visibility = (np.concatenate(some) for some in zip(*(made[1:] or made), strict=True))
+        return (
+            np.asarray(vectors * has_pixels[:, None], np.float32),
+            np.asarray(visibility * has_pixels[:, None], np.float32),
+        )
+
+
+def _seen(
+    method: PictureMethod, network: Any, pictures: Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    if isinstance(method, MaskedMethod):
+        vectors, visibility = method.seen(network, pictures)
+    else:
+        vectors, visibility = method.vectors(network, pictures), torch.ones(len(pictures), 1)
+    return vectors.float().cpu().numpy(), visibility.float().cpu().numpy()
 
 
 def trained(path: Path, device: str = "cpu") -> tuple[PictureMethod, Any]:

@@ -15,7 +15,7 @@ from painted_people import painted_people
 from typer.testing import CliRunner
 
 import run
-from configs.build import ConfigError, InputError, build
+from configs.build import ConfigError, InputError, build, names
 from engines.reid.data._records import opened
 from engines.reid.recipe import method_of, read_recipe
 from engines.reid.trained import Trained
@@ -206,11 +206,18 @@ def test_the_recipes_that_come_with_it_are_the_papers(path):
     assert method.sie is (asked.data_set == "msmt17")
 
 
-def test_the_recipe_of_the_twin_needs_neither_weights_nor_a_folder():
-    (path,) = (one for one in RECIPES if "tiny" in one.stem)
+@pytest.mark.parametrize("path", [one for one in RECIPES if "tiny" in one.stem], ids=lambda path: path.stem)
+def test_the_recipes_of_twins_need_neither_weights_nor_a_folder(path):
     asked = read_recipe(path)
     assert not method_of(asked.method, asked.settings, str(path)).lacks_weights
     assert opened(asked.data_set, asked.data_settings, (str(path), "--data"), None).train_people == 200
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_is_one_of_a_method_and_a_set_that_there_are(path):
+    asked = read_recipe(path)
+    assert method_of(asked.method, asked.settings, str(path))
+    assert asked.data_set in names("engines/reid/data")
 
 
 def test_a_mistake_is_one_line_without_a_traceback(recipe, tmp_path):

@@ -1,0 +1,81 @@
+"""What holds of every method of single pictures: it trains, goes on where it was left, and embeds as ONNX alike."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from method_twins import TWINS, training, twin
+from painted_people import painted_people
+
+from engines._embedder_file import EmbedderFile
+from engines.reid import checkpoint
+from engines.reid.export import export
+from engines.reid.method import MaskedMethod
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """More would wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_it_trains_and_left_in_each_phase_ends_with_the_same_bits(name, tmp_path):
+    made, phases = training(name, tmp_path / "whole")
+    steps = []
+    made.shown = lambda place, *_: steps.append((place.phase, place.epoch, place.step))
+    first = {key: one.clone() for key, one in made.network.state_dict().items()}
+    wanted = checkpoint.load(made.fit(phases))[0]
+    assert list(dict.fromkeys(phase for phase, _, _ in steps)) == list(phases)
+    assert any(not torch.equal(first[key], wanted[key]) for key in first)
+    assert all(torch.isfinite(one).all() for one in wanted.values() if one.is_floating_point())
+
+    for phase in phases:
+        left, others = training(name, tmp_path / "left")
+        left.save_s = 0.0
+
+        def shown(place, epochs, count, phase=phase):
+            if place.phase == phase and place.step == max(1, count - 1):
+                raise Stop
+
+        left.shown = shown
+        with pytest.raises(Stop):
+            left.fit(others)
+    again, others = training(name, tmp_path / "left")
+    found = checkpoint.load(again.fit(others))[0]
+    assert [key for key in wanted if not torch.equal(found[key], wanted[key])] == []
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_as_onnx_it_embeds_as_it_does_here(name, tmp_path):
+    method = twin(name)
+    torch.manual_seed(3)
+    network = method.network(6, 2).eval()
+    for one in network.parameters():  # what begins at zero or at one would hide what is left out
+        one.data += 0.05 * torch.randn_like(one)
+    path = tmp_path / "twin.onnx"
+    described = yaml.safe_load(export(method, network, path).read_text())
+    pictures = [one.image for one in painted_people()[:5]]
+    batch = torch.stack([method.look(picture) for picture in pictures])
+    with torch.inference_mode():
+        vectors = method.vectors(network, batch).numpy()
+        shown = method.seen(network, batch)[1].numpy() if isinstance(method, MaskedMethod) else None
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    engine = EmbedderFile(str(path), runtime="onnxruntime")
+    engine.open()
+    found, visibility = engine.seen([*pictures, np.empty((0, 0, 3), np.uint8)])
+    engine.close()
+    assert (found[:5] * vectors).sum(1).min() >= 0.9999
+    assert not found[5].any() and not visibility[5].any()
+    if shown is None:
+        assert described["output"] == {"length": vectors.shape[1]} and visibility[:5].tolist() == [[1.0]] * 5
+    else:
+        assert described["output"] == {"length": vectors.shape[1], "parts": shown.shape[1]}
+        assert visibility[:5] == pytest.approx(shown, abs=1e-3) and shown.std() > 0

@@ -1,0 +1,35 @@
+"""Every method that trains on single pictures, as small as it can be: what is the same of all is tested on each."""
+
+from painted_people import painted_people
+
+from engines.reid.fit import Training
+from engines.reid.recipe import method_of
+from engines.reid.task import Task
+
+SMALL = {
+    "architecture": "tiny", "size": (64, 32), "stride": (8, 8), "prompt_epochs": 1, "prompt_batch": 8, "epochs": 1,
+    "people_a_batch": 3, "pictures_each": 2, "pad": 3, "lr": 1e-4,
+}  # fmt: skip
+DPM = {**SMALL, "levels": (1, 2, 5, 6), "saliency_epochs": 1}
+TWINS = {
+    "clip_reid": ("clip_reid", SMALL),
+    "dpm": ("dpm", DPM),
+    "dpm grabcut in turns": ("dpm", {**DPM, "saliency": "grabcut", "in_turns": True, "sie": True}),
+    "dpm without transfer": ("dpm", {**DPM, "saliency": "none", "from_text": True, "i2t_weight": 1.0}),
+}
+
+
+def twin(name):
+    """The method of that name."""
+    file, settings = TWINS[name]
+    return method_of(file, settings, name)
+
+
+def training(name, folder, method=None, people=None, **settings):
+    """Not begun yet; and its phases."""
+    made = method or twin(name)
+    task = Task(people or painted_people(), **settings)
+    task.seed_all()
+    network = made.network(task.people_count, task.camera_count)
+    told = {"method": name, "people": task.people_count, "cameras": task.camera_count}
+    return Training(folder, network, task, told), made.phases(network, task)
