@@ -11,12 +11,22 @@ SMALL = {
     "people_a_batch": 3, "pictures_each": 2, "pad": 3, "lr": 1e-4,
 }  # fmt: skip
 DPM = {**SMALL, "levels": (1, 2, 5, 6), "saliency_epochs": 1}
+SAGA = {
+    **SMALL, "taps": (4,), "first_epochs": 1, "refined_epochs": 1, "views": 2, "classifiers": 2, "anchors": 6,
+}  # fmt: skip
 TWINS = {
     "clip_reid": ("clip_reid", SMALL),
     "dpm": ("dpm", DPM),
     "dpm grabcut in turns": ("dpm", {**DPM, "saliency": "grabcut", "in_turns": True, "sie": True}),
+    "saga": ("saga", SAGA),
+    "saga of two depths": (
+        "saga",
+        {**SAGA, "taps": (2, 5), "domain": "camera", "sie": True, "views": 0, "classifiers": 1},
+    ),
+    "saga without words": ("saga", {**SAGA, "kind": "free", "domain": "grounded", "queries": "broadcast"}),
     "dpm without transfer": ("dpm", {**DPM, "saliency": "none", "from_text": True, "i2t_weight": 1.0}),
 }
+FILES = [name for name, (file, _) in TWINS.items() if name == file]
 
 
 def twin(name):

@@ -21,6 +21,7 @@ from engines.overhead_descriptor import OverheadDescriptor
 from engines.reid.data.synthped import SynthPed
 from engines.reid.methods.clip_reid import ClipReid
 from engines.reid.methods.dpm import Dpm
+from engines.reid.methods.saga import Saga
 from engines.reid.methods.tvrid import Tvrid
 from engines.reid.methods.tvrid_baseline import TvridBaseline
 from engines.reid.methods.tvrid_picture import TvridPicture
@@ -132,7 +133,7 @@ def settings_of(part):
 
 
 ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder, TvridEmbedder]
-TRAINING = [Recipe, ClipReid, Dpm, SynthPed, Tvrid, TvridBaseline, TvridPicture, Trained]
+TRAINING = [Recipe, ClipReid, Dpm, Saga, SynthPed, Tvrid, TvridBaseline, TvridPicture, Trained]
 
 
 @pytest.mark.parametrize(

@@ -27,17 +27,17 @@ def export(method: PictureMethod, network: nn.Module, path: Path, licence: str =
     module = (_Seen if is_masked else _Vectors)(method, network).eval()
     picture, outputs = torch.zeros(2, 3, *method.look.size), ["vectors", "visibility"][: 1 + is_masked]
     names: dict[str, Any] = {"input_names": ["images"], "output_names": outputs}
+    with torch.no_grad():
+        made = module(picture) if is_masked else (module(picture),)
+    lengths = dict(zip(("length", "parts"), (one.shape[1] for one in made), strict=False))
+    axes = {name: {0: "n"} for name in ("images", *outputs)}
+    described = path.with_suffix(".yaml")
     try:
         with warnings.catch_warnings():  # the exporter, about itself
             warnings.simplefilter("ignore")
-            axes = {name: {0: "n"} for name in ("images", *outputs)}
             torch.onnx.export(
                 module, (picture,), path, opset_version=OPSET, dynamo=False, dynamic_axes=axes, **names
             )
-        described = path.with_suffix(".yaml")
-        with torch.inference_mode():
-            made = module(picture) if is_masked else (module(picture),)
-        lengths = dict(zip(("length", "parts"), (one.shape[1] for one in made), strict=False))
         described.write_text(yaml.safe_dump(_manifest(method, path, lengths, licence), sort_keys=False))
     except OSError as error:
         raise InputError(

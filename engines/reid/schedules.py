@@ -37,6 +37,21 @@ def warm_up_then_cosine(
     return rate
 
 
+def warm_up_then_half(base: float, epochs: int, warm_up: int = 5) -> Schedule:
+    """SAGA's: linear from a tenth, then a cosine down to half of the base.
+
+    unstated: whether the cosine spans the warm-up too; here it does not.
+    """
+
+    def rate(epoch: int) -> float:
+        if epoch < warm_up:
+            return base * (0.1 + 0.9 * epoch / warm_up)
+        passed = (epoch - warm_up) / max(epochs - warm_up, 1)
+        return base * (0.75 + 0.25 * cos(pi * min(passed, 1)))
+
+    return rate
+
+
 def transreid_cosine(base: float, epochs: int) -> Schedule:
     """TransReID's: timm's, from 0.01 to 0.002 of the base."""
     return warm_up_then_cosine(base, epochs, first=0.01 * base, last=0.002 * base)

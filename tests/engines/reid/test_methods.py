@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from method_twins import TWINS, training, twin
+from method_twins import FILES, TWINS, training, twin
 from painted_people import painted_people
 
 from engines._embedder_file import EmbedderFile
 from engines.reid import checkpoint
 from engines.reid.export import export
+from engines.reid.fit import Place
 from engines.reid.method import MaskedMethod
 
 
@@ -27,7 +28,23 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("name", TWINS)
-def test_it_trains_and_left_in_each_phase_ends_with_the_same_bits(name, tmp_path):
+def test_it_trains_phase_by_phase_and_in_each_something_learns(name, tmp_path):
+    made, phases = training(name, tmp_path)
+    assert list(phases)[-1] != "prompts"
+    for phase in phases:
+        made.task.seed_all(phase)
+        before = {key: one.detach().clone() for key, one in made.network.named_parameters()}
+        place, ready = Place(phase), phases[phase]()
+        ready.draw = lambda generator, draw=ready.draw: draw(generator)[:2]
+        made.train_epoch(ready, place)
+        asked = {key for key, one in made.network.named_parameters() if one.requires_grad}
+        moved = {key for key, one in made.network.named_parameters() if not torch.equal(one, before[key])}
+        assert moved and (moved <= asked or "in turns" in name)
+        assert all(np.isfinite(value) for value in place.sums.values())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_left_in_each_phase_it_ends_with_the_same_bits(name, tmp_path):
     made, phases = training(name, tmp_path / "whole")
     steps = []
     made.shown = lambda place, *_: steps.append((place.phase, place.epoch, place.step))

@@ -4,7 +4,13 @@ from math import cos, pi
 
 import pytest
 
-from engines.reid.schedules import fast_reid, transreid_cosine, warm_up_then_cosine, warm_up_then_steps
+from engines.reid.schedules import (
+    fast_reid,
+    transreid_cosine,
+    warm_up_then_cosine,
+    warm_up_then_half,
+    warm_up_then_steps,
+)
 
 
 def test_steps_come_after_a_linear_warm_up():
@@ -34,3 +40,9 @@ def test_fast_reids_changes_with_iterations_and_then_with_epochs():
     assert [rate(0), rate(1000), rate(2000)] == pytest.approx([0.01, 0.505, 1.0])
     assert rate(2599) == rate(2500) < rate(2499)
     assert rate(3000) == pytest.approx(1.6e-6)
+
+
+def test_sagas_ends_at_a_half():
+    rate = warm_up_then_half(2e-4, 80)
+    assert [rate(0), rate(5), rate(80), rate(90)] == pytest.approx([2e-5, 2e-4, 1e-4, 1e-4])
+    assert rate(5) > rate(6) > rate(42) > rate(79) > 1e-4
