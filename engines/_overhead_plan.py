@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from configs import kernels
 
 F = TypeVar("F", bound=Callable[..., Any])
 Array = NDArray[np.float32]
@@ -42,7 +44,7 @@ def kernel(function: F) -> F:
     """Compiled when first called."""
     before, CONFIG.CACHE_DIR = CONFIG.CACHE_DIR, COMPILED_IN
     try:
-        return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+        return kernels.kernel(function)
     finally:
         CONFIG.CACHE_DIR = before
 

@@ -7,12 +7,13 @@ Only 8-bit RGB and 16-bit grey, not interlaced, without further chunks; what els
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import deflate
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from configs.kernels import kernel
 
 Bytes = NDArray[np.uint8]
 F = TypeVar("F", bound=Callable[..., object])
@@ -24,11 +25,6 @@ RGB8, GREY16 = (
 )  # depth, colour, compression, filter, interlace
 MOST_BYTES = 1 << 30  # of pixels: more is damage
 BYTES_A_PIXEL = {RGB8: 3, GREY16: 2}
-
-
-def kernel(function: F) -> F:
-    """Compiled when first called; other threads run meanwhile."""
-    return cast(F, numba.njit(nogil=True, cache=True)(function))
 
 
 def decode_png(png: bytes) -> NDArray[np.uint8] | NDArray[np.uint16] | None:

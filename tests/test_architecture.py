@@ -22,6 +22,7 @@ MAY_IMPORT = {
         "pipeline.stage",
         "pipeline.keyed",
         "calibration",
+        "configs.kernels",
         "configs.password",
     },
 }

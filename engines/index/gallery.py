@@ -5,12 +5,12 @@ those whose bits are nearest (engines/index/sketches.py), so that what is found 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.kernels import quick
 from engines.index.sketches import Sketches
 
 EXACT = 256
@@ -98,13 +98,7 @@ class Gallery:
         return self._used - 1
 
 
-def _quick(function: F) -> F:
-    """Compiled when first called; sums may be taken in any order, so that it is three times as fast."""
-    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
-    return cast(F, compiled(function))
-
-
-@_quick
+@quick
 def _best(  # noqa: PLR0913
     vectors: Floats, owners: Rows, queries: Floats, rows: Rows, counts: Rows, best: tuple[Rows, Floats]
 ) -> None:

@@ -9,11 +9,12 @@ score is another one the other way round. All the same everywhere, a mask change
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from configs.kernels import quick
 
 SHORTLIST = 200  # who are looked at through the mask: those who are most like without it
 DIGITS = 5  # the last bits of a product depend on the machine
@@ -107,13 +108,7 @@ def _nearest(scores: Floats, count: int) -> NDArray[np.int64]:
     return np.flatnonzero(scores >= np.partition(scores, -count)[-count])
 
 
-def _quick(function: F) -> F:
-    """Compiled when first called; sums may be taken in any order."""
-    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
-    return cast(F, compiled(function))
-
-
-@_quick
+@quick
 def _plain(queries: Floats, gallery: Floats, into: Floats) -> None:
     """A number does not depend on how many there are of others, as those of a product of matrices do."""
     for row in range(len(gallery)):
@@ -125,7 +120,7 @@ def _plain(queries: Floats, gallery: Floats, into: Floats) -> None:
             into[one, row] = cosine
 
 
-@_quick
+@quick
 def _masked(
     query: Floats, mask: Floats, gallery: Floats, rows: NDArray[np.int64], into: NDArray[np.float64]
 ) -> None:

@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from engines._overhead_plan import kernel
+from configs.kernels import kernel
 
 LEAST, MOST = 512, 1024  # bits of a vector
 BLOCK = 1024  # rows that lie together, word by word

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.people.compiled import kernel
+from configs.kernels import kernel
 from engines.people.shapes import Floats, Shape
 
 Array = NDArray[np.float64]

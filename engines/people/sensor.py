@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.people.compiled import kernel
+from configs.kernels import kernel
 from engines.people.ground import noise_tile
 from engines.people.raster import Numbers, Seen, Window
 from engines.people.shading import Picture

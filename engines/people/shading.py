@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.kernels import kernel
 from engines.people.clothes import CHECKS, HOOPS, PATCH, STRIPES, TWO_TONE
-from engines.people.compiled import kernel
 from engines.people.raster import Numbers, Pinhole, Seen, Window
 from engines.people.shapes import Floats
 

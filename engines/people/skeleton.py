@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.people.compiled import kernel
+from configs.kernels import kernel
 from engines.people.measures import Measures
 
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.people.compiled import kernel
+from configs.kernels import kernel
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]

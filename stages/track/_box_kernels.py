@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from configs.kernels import kernel
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -20,11 +21,6 @@ LEAST_PX = 4.0  # a box that is expected to shrink stays as large
 FORGETS_S = 0.5  # what grows or shrinks does not go on doing so
 GATE = 40.0  # squared Mahalanobis distance: what lies further off is somebody else
 HEADING = 0.2  # how much it counts that somebody goes on in the same direction
-
-
-def kernel(function: F) -> F:
-    """Compiled when first called, kept on disk until this file changes; other threads run meanwhile."""
-    return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
 
 
 @kernel
