@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from calibration.camera import Intrinsics, Mount
+from configs.known import known
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -151,7 +152,7 @@ def _check_keys(told: Any, part: type[Any], place: str) -> None:
 
 def _converted(told: Any, part: type[T], place: str) -> T:
     try:
-        return msgspec.convert(told, part)
+        return msgspec.convert(told, known(part))
     except msgspec.ValidationError as error:
         problem, _, inside = str(error).partition(" - at `$")
         where = (place + inside.rstrip("`")).lstrip(".") or "the file"

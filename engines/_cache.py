@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from configs.known import known
 from engines._machine_key import Untrusted, check_folder, home, machine_key, make_folder, read_own, write_own
 
 log = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ def _read(path: Path, key: bytes) -> tuple[_Kept, bytes]:
     signature, _, engine = rest.partition(b"\n")
     if first != FIRST or not hmac.compare_digest(signature, _signature(key, signed)):
         raise Untrusted(f"{path}: was not written by this machine")
-    told = msgspec.json.decode(signed, type=_Kept)
+    told = msgspec.json.decode(signed, type=known(_Kept))
     if not hmac.compare_digest(told.sha256, sha256(engine).hexdigest()):
         raise Untrusted(f"{path}: was changed after it was written")
     return told, engine

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from configs.build import ConfigError, InputError
+from configs.known import known
 from engines._engine import ready
 from engines._manifest import File, Manifest, read_manifest
 from engines._network import chosen_runtime
@@ -25,7 +26,7 @@ class EmbedderFile(Embedder):
         path = Path(self.model)
         self.manifest = _manifest_beside(path)
         try:
-            self._output = msgspec.convert(self.manifest.output, _Output)
+            self._output = msgspec.convert(self.manifest.output, known(_Output))
         except msgspec.ValidationError as error:
             raise ConfigError(f"{path.with_suffix('.yaml')}: output: {str(error).lower()}") from error
 

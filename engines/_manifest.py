@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from configs.build import ConfigError, closest
+from configs.known import known
 from configs.read import read
 from engines._trusted import trusted_sums
 
@@ -93,7 +94,7 @@ def models() -> list[str]:
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a file; raises ConfigError, with file and place."""
     try:
-        made = msgspec.convert(read(path), Manifest)
+        made = msgspec.convert(read(path), known(Manifest))
     except msgspec.ValidationError as error:
         what, _, place = str(error).partition(" - at `$")
         inside = place.strip("`.") or "manifest"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import ConfigError
+from configs.known import known
 from engines._manifest import Manifest, manifest
 from engines._network import Network, Outputs, Precision, opened
 from engines._resized import ordered
@@ -68,6 +69,6 @@ def model_of(name: str, task: Literal["detect", "embed"], engine: str, output: t
             f"model: {name} is for {made.engine}, which {made.task}s; write {{engine: {made.engine}, model: {name}}}"
         )
     try:
-        return made, msgspec.convert(made.output, output)
+        return made, msgspec.convert(made.output, known(output))
     except msgspec.ValidationError as error:
         raise ValueError(f"engines/models/{name}.yaml: output: {str(error).lower()}") from error

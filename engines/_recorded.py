@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from configs.known import known
+
 RECORDED = Path(__file__).parent / "runtimes" / "recorded.json"
 
 
@@ -22,7 +24,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True, o
 
 def runs() -> list[Run]:
     """All of them."""
-    return msgspec.json.decode(RECORDED.read_bytes(), type=list[Run])
+    return msgspec.json.decode(RECORDED.read_bytes(), type=known(list[Run]))
 
 
 def record(run: Run) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.build import InputError
+from configs.known import known
 from configs.read import read
 from engines._overhead_maps import CHANNELS, MAPS, maps_of_each
 from engines._plan import Plan
@@ -147,7 +148,7 @@ class TvridEmbedder:
 def _said(model: Path) -> _Said:
     described = model.with_suffix(".yaml")
     try:
-        said = msgspec.convert(read(described), _Said)
+        said = msgspec.convert(read(described), known(_Said))
     except msgspec.ValidationError as error:
         raise ValueError(f"{described}: {str(error).lower()}") from error
     for name in ("like", "like_by_depth"):

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from configs.build import ConfigError
+from configs.known import known
 from pipeline._replica_reading import Reading
 from pipeline._replica_server import answering
 from pipeline.gallery_key import GalleryKey
@@ -71,11 +72,11 @@ def who(
         _print_likes(subject, _likes(_asked(url, "like", {"most": most, "kind": kind}, _read(subject))))
     elif subject:
         name = quote(subject, safe="")
-        person = msgspec.convert(_asked(url, f"people/{name}", {}), Person)
+        person = msgspec.convert(_asked(url, f"people/{name}", {}), known(Person))
         _print_people("Who that is", [person])
         _print_likes(subject, _likes(_asked(url, f"people/{name}/like", {"most": most})))
     else:
-        _print_people("Who is here", msgspec.convert(_asked(url, "people", {}), list[Person]))
+        _print_people("Who is here", msgspec.convert(_asked(url, "people", {}), known(list[Person])))
 
 
 def _print_people(title: str, people: Sequence[Person]) -> None:
@@ -95,7 +96,7 @@ def _row(one: Person) -> tuple[str, ...]:
 
 
 def _likes(answer: Any) -> list[Likeness]:
-    return msgspec.convert(answer, list[Likeness])
+    return msgspec.convert(answer, known(list[Likeness]))
 
 
 def _read(file: str) -> bytes:
@@ -127,6 +128,6 @@ def _asked(url: str, path: str, said: Mapping[str, Any], body: bytes | None = No
 
 def _message(body: bytes) -> str:
     try:
-        return str(msgspec.json.decode(body, type=dict[str, str])["message"])
+        return str(msgspec.json.decode(body, type=known(dict[str, str]))["message"])
     except (msgspec.DecodeError, KeyError):
         return "does not answer as a gallery does; is it another program's?"

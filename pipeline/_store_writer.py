@@ -16,6 +16,7 @@ from typing import get_args
 
 import msgspec
 
+from configs.known import known
 from pipeline._store_changes import States
 from pipeline._store_commands import Asked, add_entry, commands, take_command
 from pipeline._store_facts import At, Counts, Fact, Maker, Origin
@@ -116,15 +117,15 @@ class Base:
         if missing := {kind.__name__ for kind in get_args(Fact)} - values.keys():
             raise FaultError(f"{', '.join(sorted(missing))}: is not there")
         return (
-            msgspec.msgpack.decode(values[Origin.__name__], type=Origin),
-            msgspec.msgpack.decode(values[At.__name__], type=At),
-            msgspec.msgpack.decode(values[Maker.__name__], type=Maker),
+            msgspec.msgpack.decode(values[Origin.__name__], type=known(Origin)),
+            msgspec.msgpack.decode(values[At.__name__], type=known(At)),
+            msgspec.msgpack.decode(values[Maker.__name__], type=known(Maker)),
         )
 
     def check(self) -> None:
         """Raises FaultError where rows are missing; after the states have been read."""
         query = self.db.execute("SELECT value FROM facts WHERE name = ?", (Counts.__name__,))
-        noted, found = msgspec.msgpack.decode(query.fetchone()[0], type=Counts), self._counts()
+        noted, found = msgspec.msgpack.decode(query.fetchone()[0], type=known(Counts)), self._counts()
         if noted != found:
             raise FaultError(f"rows are missing, there should be {noted}, and are {found}")
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from configs.known import known
 from pipeline._store_commands import Asked
 from pipeline.messages import Command, CorrectionEvent
 
@@ -57,9 +58,9 @@ class Commands:
         with self._lock:
             for row in rows:
                 try:
-                    body = msgspec.json.decode(row.body, type=Body)
+                    body = msgspec.json.decode(row.body, type=known(Body))
                     said = {"number": row.number, "kind": row.kind, **msgspec.structs.asdict(body)}
-                    self._waiting.append(msgspec.convert(said, Command))
+                    self._waiting.append(msgspec.convert(said, known(Command)))
                 except msgspec.DecodeError as error:
                     detail = f"command {row.number}, {row.kind}: {error}"
                     self._refused.append(Outcome(row.number, 0, "refused", ("",), detail))

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from configs.build import ConfigError, InputError
+from configs.known import known
 from configs.read import write
 from pipeline.publish._days import aside
 from pipeline.publish.log import EVENTS, POSITIONS, SYSTEM
@@ -105,7 +106,7 @@ def recordings(site: str) -> list[Recording]:
     path = _register(site)
     lines = path.read_bytes().splitlines() if path.exists() else []
     try:
-        return [msgspec.json.decode(line, type=Recording) for line in lines]
+        return [msgspec.json.decode(line, type=known(Recording)) for line in lines]
     except msgspec.DecodeError as error:
         raise InputError(
             f"{path}: is damaged, {error}; delete the line, and its recording once it is due"

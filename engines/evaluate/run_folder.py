@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.known import known
 from engines.evaluate._lines import lines_of
 
 EVENTS, POSITIONS = "events.jsonl", "positions.jsonl"
@@ -164,7 +165,7 @@ def _camera(camera_id: str, frames: Mapping[int, _Line]) -> CameraRun:
 
 def _decoded(text: str | msgspec.Raw, kind: type[T], where: str) -> T:
     try:
-        return msgspec.json.decode(text, type=kind)
+        return msgspec.json.decode(text, type=known(kind))
     except msgspec.DecodeError as error:
         raise ValueError(f"{where}: {_lower(str(error))}; give a log as a run wrote it") from error
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from configs.known import known
 from engines.evaluate._lines import lines_of
 from engines.evaluate.moments import FLOOR
 from engines.evaluate.truth import CameraTruth
@@ -36,7 +37,7 @@ def read_scenescape(place: Path) -> CameraTruth:
     lines = []
     for number, text in lines_of(path):
         try:
-            lines.append(msgspec.json.decode(text, type=_Line))
+            lines.append(msgspec.json.decode(text, type=known(_Line)))
         except msgspec.DecodeError as error:
             raise ValueError(
                 f"{path}: line {number}: {error}; give a truth as SceneScape writes it"

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from configs.known import known
 from engines.evaluate.truth import CameraTruth
 
 FOLDER = "annotations_positions"
@@ -56,7 +57,7 @@ def floor_of(position: int) -> tuple[float, float]:
 
 def _read(file: Path) -> list[_Person]:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=list[_Person])
+        return msgspec.json.decode(file.read_bytes(), type=known(list[_Person]))
     except msgspec.DecodeError as error:
         raise ValueError(f"{file}: {error}; give the annotations as they were published") from error
 

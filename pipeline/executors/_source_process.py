@@ -22,6 +22,7 @@ from typing import Any, get_type_hints
 import msgspec
 import numpy as np
 
+from configs.known import known
 from pipeline.executors._link import LogSender, Receiver, Sender
 from pipeline.executors._slots import NAMES, Slots, needed
 from pipeline.messages import Frame, Heartbeat
@@ -76,7 +77,7 @@ def made(job: Mapping[str, Any]) -> Source[Any]:
     """A source of the same settings as `told` says."""
     cls = getattr(importlib.import_module(job["module"]), job["name"])
     hints = get_type_hints(cls)
-    settings = {name: msgspec.convert(value, hints[name]) for name, value in job["settings"].items()}
+    settings = {name: msgspec.convert(value, known(hints[name])) for name, value in job["settings"].items()}
     source: Source[Any] = cls(**settings)
     return source
 

@@ -18,6 +18,7 @@ from secrets import token_hex
 import msgspec
 
 from configs.build import InputError
+from configs.known import known
 from pipeline.publish._kafka_access import Access
 from pipeline.publish._kafka_message import JSON, Message
 from pipeline.publish._kafka_reader import TopicReader
@@ -141,6 +142,6 @@ class Lease:
 def _held(value: bytes | None) -> Held | None:
     """Nothing where it is none: whoever writes such records holds no lease."""
     try:
-        return msgspec.json.decode(value or b"", type=Held)
+        return msgspec.json.decode(value or b"", type=known(Held))
     except msgspec.DecodeError:
         return None

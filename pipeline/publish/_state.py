@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from configs.known import known
 from pipeline.messages import Floor
 
 STATE = "state"  # no event, but a record by identity for those who come later
@@ -67,12 +68,12 @@ class _Event(msgspec.Struct):
     data: _Data
 
 
-def state_records(event: bytes, known: Known) -> Records:
+def state_records(event: bytes, find: Known) -> Records:
     """What changes with one event of the family `identity`, given as `Envelopes.wrap` made it. Whoever calls keeps what
-    comes: it is what `known` must find at the next event.
+    comes: it is what `find` must find at the next event.
     """
-    said = msgspec.json.decode(event, type=_Event)
-    changes = _Changes(said, known)
+    said = msgspec.json.decode(event, type=known(_Event))
+    changes = _Changes(said, find)
     match said.type.split(".")[2]:
         case "appeared" | "observed" | "lost" | "reappeared":
             changes.put(changes.seen())
@@ -88,8 +89,8 @@ def state_records(event: bytes, known: Known) -> Records:
 
 
 class _Changes:
-    def __init__(self, event: _Event, known: Known) -> None:
-        self._event, self._data, self._find = event, event.data, known
+    def __init__(self, event: _Event, find: Known) -> None:
+        self._event, self._data, self._find = event, event.data, find
         self.made: Records = {}
 
     def put(self, record: IdentityState) -> None:
@@ -143,7 +144,7 @@ class _Changes:
 
     def _known(self, identity_id: str) -> IdentityState | None:
         record = self._find(identity_id)
-        return msgspec.json.decode(record, type=IdentityState) if record else None
+        return msgspec.json.decode(record, type=known(IdentityState)) if record else None
 
     def _record(
         self, id: str, state: str, appeared_ns: int, last: Place | None, previous: tuple[str, ...]

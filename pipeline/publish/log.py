@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import msgspec
 
+from configs.known import known
 from pipeline.publish._days import DAY_NS, FIRST, DayLines, Line
 from pipeline.publish._publisher import Publisher, Row
 
@@ -37,7 +38,7 @@ class Log(Publisher):
 
     def resume(self, mark: bytes | None) -> None:
         """Raises LogError where a file cannot be made, or is there and has no mark."""
-        marks = None if mark is None else msgspec.msgpack.decode(mark, type=dict[str, int])
+        marks = None if mark is None else msgspec.msgpack.decode(mark, type=known(dict[str, int]))
         for name in (EVENTS, SYSTEM):
             file = DayLines(self._folder / name, self.events_s)
             file.resume(marks)
@@ -59,7 +60,7 @@ class Log(Publisher):
         """Its time is looked for only where it decides on the file."""
         if math.isinf(self.events_s):
             return 0, row.body
-        said = date.fromisoformat(msgspec.json.decode(row.body, type=_Said).time[:10])
+        said = date.fromisoformat(msgspec.json.decode(row.body, type=known(_Said)).time[:10])
         return (said.toordinal() - FIRST) * DAY_NS, row.body
 
     def close(self) -> None:

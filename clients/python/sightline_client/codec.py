@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from threading import Lock
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ Kind = TypeVar("Kind")
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _DATA = {type: msgspec.json.Decoder(cls) for type, cls in KNOWN.items()}
 _PLAIN = msgspec.json.Decoder(dict[str, object])
+_meeting = Lock()
 
 
 def decode(line: bytes) -> Event:
@@ -56,8 +58,10 @@ def encode(event: Event) -> bytes:
 
 def decoded(data: bytes, kind: type[Kind]) -> Kind:
     """Some other JSON of this library's: a state, a position."""
+    with _meeting:  # msgspec crashes where two threads meet a type at once
+        decoder = msgspec.json.Decoder(kind)
     try:
-        return msgspec.json.decode(data, type=kind)
+        return decoder.decode(data)
     except DAMAGED as error:
         raise SightlineError(f"is damaged: {error}") from error
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from configs.build import InputError
+from configs.known import known
 from engines.evaluate.retrieval import everybody
 from engines.reid.data._folders import checked
 from engines.reid.data._records import ALL, DataSet, Record, Trial, relabelled
@@ -84,7 +85,7 @@ class Captioned(DataSet):
 def decoded(file: Path, kind: Any) -> Any:
     """What a JSON file holds; raises InputError with the place at which it is not of that kind."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=kind)
+        return msgspec.json.decode(file.read_bytes(), type=known(kind))
     except OSError as error:
         raise InputError(f"{file}: cannot be read, {error.strerror}; fetch it again") from error
     except msgspec.ValidationError as error:
