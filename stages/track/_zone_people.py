@@ -15,6 +15,9 @@ from stages.track._fusion import NOBODY, Measured, Rows, Sum, clustered, joined
 
 SCORE_SHARE = 0.3
 TOLD_S = 1.0
+LATELY_S = 1.0  # a weak detection goes on only with who was surely seen so short a while ago
+# who goes so near an older one for so long, and no camera shows both, is no other
+DOUBLE_M, DOUBLE_S = 0.7, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class ZonePeople:
     born_m: NDArray[np.float64] = _empty(np.float64, 2)
     is_told: NDArray[np.bool_] = _empty(np.bool_)  # the entries know how they went on
     seen_ns: NDArray[np.int64] = _empty(np.int64)
+    sure_ns: NDArray[np.int64] = _empty(np.int64)  # when last surely seen
+    beside_s: NDArray[np.float64] = _empty(np.float64)  # for how long an older one might have been them
     score: NDArray[np.float64] = _empty(np.float64)  # of their detections, of late
     is_sure: NDArray[np.bool_] = _empty(np.bool_)  # two cameras showed them, or one for long enough
     entries: Entries = field(default_factory=Entries)
@@ -55,21 +60,25 @@ class ZonePeople:
         self.now_ns = max(now_ns, self.now_ns)
         self._expect(passed_s, manners)
         whose = self._whose(measured, scores, manners)
-        self._update(measured, scores, whose)
+        self._update(measured, scores, whose, manners)
+        whose = self._without_doubles(measured, whose, passed_s)
         return self._begin(measured, scores, whose, manners)
 
     def packed(self) -> dict[str, Any]:
         """All that `unpacked` needs."""
         motion = {name: getattr(self.motion, name) for name in FloorMotion.__slots__}
-        columns = {name: getattr(self, name) for name in (*_COLUMNS, "next_id", "now_ns")}
+        columns = {name: getattr(self, name) for name in (*_COLUMNS, *_NUMBERS)}
         return {"motion": motion, **columns, "entries": self.entries.packed()}
 
     @classmethod
     def unpacked(cls, parts: Mapping[str, Any]) -> Self:
         """The people of whom these are the parts."""
-        columns = {name: parts[name].copy() for name in _COLUMNS}
+        older = {"sure_ns": parts["seen_ns"], "beside_s": np.zeros(len(parts["ids"]))}  # of an older version
+        columns = {name: parts.get(name, older.get(name)).copy() for name in _COLUMNS}
         motion, entries = FloorMotion(**parts["motion"]), Entries(*parts["entries"])
-        return cls(motion, **columns, entries=entries, next_id=parts["next_id"], now_ns=parts["now_ns"])
+        return cls(
+            motion, **columns, entries=entries, **{name: parts[name] for name in _NUMBERS if name in parts}
+        )
 
     def _keep(self, rows: NDArray[np.bool_]) -> None:
         self.motion = self.motion[rows]
@@ -86,21 +95,33 @@ class ZonePeople:
         self.motion = self.motion.after(passed_s, manners.change_m2_s3)
 
     def _whose(self, measured: Measured, scores: NDArray[np.float64], manners: Manners) -> Rows:
-        """First who is believed in, then the others with what is left."""
+        """First who is believed in, then the others with what is left; and first by what was surely seen."""
         unseen_s = (self.now_ns - self.seen_ns) / 1e9
         reach_m = manners.near_m + manners.max_speed_m_s * unseen_s
         away_m = np.linalg.norm(self.motion.places_m[:, None] - measured.places_m[None], axis=2)
         near = away_m <= reach_m[:, None]
+        weak = scores < manners.min_new_score
+        lately = self.now_ns - self.sure_ns <= LATELY_S * 1e9
+        near &= ~weak | lately[:, None]
         whose = np.full(len(measured), NOBODY, np.intp)
-        for some in (self.is_sure, ~self.is_sure):
-            rows, left = np.flatnonzero(some), np.flatnonzero(whose == NOBODY)
-            if len(rows) and len(left):
-                known = Sum(self.motion.places_m[rows], self.motion.covariance_m2[rows])
-                found = joined(known, measured[left], near[np.ix_(rows, left)])
-                whose[left[found != NOBODY]] = rows[found[found != NOBODY]]
+        for strength in (~weak, weak):
+            for some in (self.is_sure, ~self.is_sure):
+                rows, left = np.flatnonzero(some), np.flatnonzero((whose == NOBODY) & strength)
+                if len(rows) and len(left):
+                    known = Sum(self.motion.places_m[rows], self.motion.covariance_m2[rows])
+                    free = ~self._shown(measured, whose)[:, measured.cameras[left]]
+                    found = joined(known, measured[left], (near[:, left] & free)[rows])
+                    whose[left[found != NOBODY]] = rows[found[found != NOBODY]]
         return whose
 
-    def _update(self, measured: Measured, scores: NDArray[np.float64], whose: Rows) -> None:
+    def _shown(self, measured: Measured, whose: Rows) -> NDArray[np.bool_]:
+        """Who is in which camera's picture (people, cameras)."""
+        shown = np.zeros((len(self.ids), int(measured.cameras.max(initial=-1)) + 1), bool)
+        found = whose != NOBODY
+        shown[whose[found], measured.cameras[found]] = True
+        return shown
+
+    def _update(self, measured: Measured, scores: NDArray[np.float64], whose: Rows, manners: Manners) -> None:
         """Those who were seen are where all their cameras together have them."""
         rows = np.unique(whose[whose != NOBODY])
         if not len(rows):
@@ -108,13 +129,30 @@ class ZonePeople:
         places, covariance, best, cameras = _fused(measured, scores, whose, rows)
         self.motion = self.motion.given(rows, places, covariance)
         self.seen_ns[rows] = self.now_ns
+        self.sure_ns[rows[best >= manners.min_new_score]] = self.now_ns
         self.score[rows] += SCORE_SHARE * (best - self.score[rows])
-        self.is_sure[rows] |= cameras > 1
+        self.is_sure[rows] |= (cameras > 1) & (self.beside_s[rows] == 0)
+
+    def _without_doubles(self, measured: Measured, whose: Rows, passed_s: float) -> Rows:
+        """Somebody is taken for two where cameras disagree on where they are; the one who came later goes."""
+        places = self.motion.places_m
+        near = np.linalg.norm(places[:, None] - places[None], axis=2) < DOUBLE_M
+        shown = self._shown(measured, whose)
+        both = (shown[:, None] & shown[None]).any(axis=2)
+        older = np.tri(len(self.ids), k=-1, dtype=bool)  # ids count up
+        beside = (near & older & ~both).any(axis=1)
+        self.beside_s = np.where(beside, self.beside_s + passed_s, 0.0)
+        stays = self.beside_s < DOUBLE_S
+        if stays.all():
+            return whose
+        place = np.where(stays, np.cumsum(stays) - 1, NOBODY)
+        self._keep(stays)
+        return np.where(whose == NOBODY, NOBODY, place[whose])
 
     def _begin(self, measured: Measured, scores: NDArray[np.float64], whose: Rows, manners: Manners) -> Rows:
         """Somebody new for what belongs to nobody; who is seen by one camera alone is not believed in at once."""
         lasted_s = (self.seen_ns - self.born_ns) / 1e9
-        self.is_sure |= lasted_s >= manners.alone_s
+        self.is_sure |= (lasted_s >= manners.alone_s) & (self.beside_s == 0)
         self._tell(lasted_s)
         free = np.flatnonzero((whose == NOBODY) & (scores >= manners.min_new_score))
         if not len(free):
@@ -123,14 +161,18 @@ class ZonePeople:
         count = int(cluster.max()) + 1
         places, covariance, best, cameras = _fused(measured[free], scores[free], cluster, np.arange(count))
         now_ns = np.full(count, self.now_ns)
+        away_m = np.linalg.norm(self.motion.places_m[:, None] - places[None], axis=2)
+        alone = ~(away_m < DOUBLE_M).any(axis=0)
         new = {
             "ids": np.arange(self.next_id, self.next_id + count),
             "born_ns": now_ns,
             "born_m": places,
             "is_told": np.zeros(count, bool),
             "seen_ns": now_ns,
+            "sure_ns": now_ns,
+            "beside_s": np.zeros(count),
             "score": best,
-            "is_sure": cameras > 1,
+            "is_sure": (cameras > 1) & alone,
         }
         whose = whose.copy()
         whose[free] = len(self.ids) + cluster
@@ -151,7 +193,8 @@ class ZonePeople:
             self.is_told[rows] = True
 
 
-_COLUMNS = [f.name for f in fields(ZonePeople)][1:-3]
+_NUMBERS = "next_id", "now_ns"
+_COLUMNS = [f.name for f in fields(ZonePeople) if f.name not in ("motion", "entries", *_NUMBERS)]
 
 
 def _fused(

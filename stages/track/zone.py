@@ -37,10 +37,11 @@ class Zones(Stage[Detections, Tracks]):
     window_ms: float = 20.0  # after a first frame: what comes in it shows the same moment
     max_missed_s: float = 1.5  # an unseen person is expected for so long
     noise_px: float = 8.0  # of the lower edge of a box
-    noise_m: float = 0.10  # of any place: heads are not feet, and no calibration is perfect
+    noise_m: float = 0.30  # of any place that a box gives: feet are hidden, and boxes end where they like
+    depth_noise_m: float = 0.10  # of any that depth gives: heads are not feet, and no calibration is perfect
     acceleration: float = 0.6  # how much a speed changes in a second, in metres a second
     max_speed_m_s: float = 3.0
-    min_new_score: float = 0.5  # weaker detections go on with a track, but begin none
+    min_new_score: float = 0.6  # weaker detections go on with a track, but begin none
     near_m: float = 1.2  # who is further apart is not one person
     alone_s: float = 0.6  # seen by one camera alone, somebody is believed in after so long
     _held: Keyed[Detections] = field(default_factory=Keyed, init=False, repr=False)  # by camera
@@ -53,6 +54,7 @@ class Zones(Stage[Detections, Tracks]):
             "max_missed_s",
             "noise_px",
             "noise_m",
+            "depth_noise_m",
             "acceleration",
             "max_speed_m_s",
             "near_m",
@@ -112,7 +114,7 @@ class Zones(Stage[Detections, Tracks]):
         known_people = self._people.get(zone)
         people = ZonePeople.unpacked(known_people) if known_people else ZonePeople()
         now_ns = max(one.frame.captured_ns for one in moment)
-        measured, known = _measured(moment, self.noise_px, self.noise_m)
+        measured, known = _measured(moment, self.noise_px, self.noise_m, self.depth_noise_m)
         scores = np.concatenate([one.scores for one in moment]).astype(float)[known]
         whose = np.full(len(known), -1, np.intp)
         whose[known] = people.see(now_ns, measured, scores, self._manners)
@@ -136,7 +138,7 @@ class Zones(Stage[Detections, Tracks]):
 
 
 def _measured(
-    moment: Sequence[Detections], noise_px: float, noise_m: float
+    moment: Sequence[Detections], noise_px: float, noise_m: float, depth_noise_m: float
 ) -> tuple[Measured, NDArray[np.bool_]]:
     """The places of all detections that have one, and which of them those are."""
     places, covariances, cameras = [np.empty((0, 2))], [np.empty((0, 2, 2))], [np.empty(0, np.intp)]
@@ -144,13 +146,14 @@ def _measured(
         n = len(one)
         variance_px2 = np.full((n, 2), noise_px**2)
         feet = moving_feet(one.frame, one.boxes.astype(float), one.boxes, variance_px2, np.zeros((n, 2)))
-        by_depth = ~np.isnan(one.heights_m)[:, None]  # its detector says where they are, not their box
-        covariance = np.where(by_depth[:, None], 0.0, feet.covariance_m2.astype(float))
+        by_depth = ~np.isnan(one.heights_m)[:, None, None]  # its detector says where they are, not their box
+        by_box = feet.covariance_m2.astype(float) + noise_m**2 * np.eye(2)
         places.append(one.floor_m.astype(float))
-        covariances.append(covariance + noise_m**2 * np.eye(2))
+        covariances.append(np.where(by_depth, depth_noise_m**2 * np.eye(2), by_box))
         cameras.append(np.full(n, number, np.intp))
     place, covariance = np.concatenate(places), np.concatenate(covariances)
-    known = ~np.isnan(np.hstack([place, covariance.reshape(-1, 4)])).any(axis=1)
+    unknown = np.isnan(np.hstack([place, covariance.reshape(-1, 4)]))
+    known: NDArray[np.bool_] = np.asarray(~unknown.any(axis=1))
     return Measured(np.concatenate(cameras)[known], place[known], covariance[known]), known
 
 

@@ -11,6 +11,7 @@ from zone_scene import VIEWS, seen
 
 from calibration.camera import Mount
 from pipeline.stage import InputError
+from stages.track._zone_people import ZonePeople
 from stages.track.zone import Zones
 
 
@@ -36,7 +37,8 @@ def test_a_person_whom_three_cameras_see_is_one_track_where_they_stand():
 
 def test_a_place_is_as_sure_as_cameras_make_it():
     across, both = (
-        walked(lambda t: [(5.0, 5.0)], 1.0, cameras=names)[-1][0] for names in (("west",), ("west", "south"))
+        walked(lambda t: [(5.0, 5.0)], 1.0, cameras=names, tracker=Zones(noise_m=0.1))[-1][0]
+        for names in (("west",), ("west", "south"))
     )
     along_x, along_y = np.sqrt(np.diag(across.covariance_m2[0]))
     assert along_x > 1.5 * along_y  # it looks along x
@@ -84,6 +86,66 @@ def test_a_false_detection_of_one_camera_is_believed_in_only_if_it_stays():
             ]
         )
         assert ids(tracks) == {"west": [0], "south": [0]}
+
+
+def scored(detections, *scores):
+    return replace(detections, scores=np.array(scores, np.float32))
+
+
+def test_weak_detections_go_on_with_whom_somebody_was_surely_seen_lately_and_for_no_longer():
+    tracker, told = Zones(), []
+    for step in range(40):
+        strong = 0.9 if step < 10 else 0.3
+        moment = [scored(seen(name, [(5.0, 5.0)], step / 10), strong) for name in ("west", "south")]
+        told.append([one.track_ids.tolist() for one in tracker.update(moment)])
+    assert told[9] == told[18] == [[0], [0]]
+    assert told[25:] == [[[], []]] * 15
+
+
+def test_a_weak_detection_takes_nobody_from_a_sure_one():
+    tracker = Zones()
+    for step in range(10):
+        found = seen("west", [(5.0, 5.0), (5.15, 5.0)], step / 10)
+        tracks = tracker.update([scored(found, 0.9, 0.3), seen("south", [(5.15, 5.0)], step / 10)])
+    assert [one.boxes[:, 0].tolist() for one in tracks][0] == [found.boxes[0, 0]]
+
+
+def off(detections, by_m):
+    """As if its camera put everybody so much further along x."""
+    return replace(detections, floor_m=detections.floor_m + np.array([by_m, 0.0], np.float32))
+
+
+def doubled(places, cameras=("west", "south"), seconds=6.0):
+    """Ids by camera at the end, where for the first second the second camera has people 1.4 m off, then 0.6."""
+    tracker = Zones(noise_m=0.1, noise_px=2.0)
+    for step in range(round(seconds * 10)):
+        one, other = (seen(camera, places(step), step / 10) for camera in cameras)
+        tracks = tracker.update([one, off(other, 1.4 if step < 10 else 0.6)])
+    return ids(tracks)
+
+
+def test_who_is_taken_for_two_by_cameras_that_disagree_becomes_one_again():
+    assert doubled(lambda step: [(5.0, 5.0)], seconds=1.0) == {"west": [0], "south": [1]}
+    told = doubled(lambda step: [(5.0, 5.0)])
+    assert sorted(told["west"] + told["south"]) in ([0], [0, 0])
+
+
+def test_two_whom_one_camera_shows_together_stay_two_however_near():
+    tracker = Zones()
+    for step in range(40):
+        places = [(5.0, 5.0), (5.0, 5.5)]
+        tracks = tracker.update([seen("west", places, step / 10), seen("south", places[:1], step / 10)])
+    assert sorted(ids(tracks)["west"]) == [0, 1]
+
+
+def test_goes_on_from_a_store_of_before_there_were_doubles():
+    tracker = Zones()
+    for step in range(10):
+        tracker.update([seen("west", [(5.0, 5.0)], step / 10), seen("south", [(5.0, 5.0)], step / 10)])
+    packed = tracker._people.get("site") or tracker._people.values()[0]
+    older = {name: part for name, part in packed.items() if name not in ("sure_ns", "beside_s")}
+    people = ZonePeople.unpacked(older)
+    assert people.ids.tolist() == [0] and people.sure_ns.tolist() == people.seen_ns.tolist()
 
 
 @pytest.mark.parametrize("fps", [5, 15, 30])
