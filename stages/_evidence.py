@@ -23,8 +23,16 @@ FOLLOWED, FOLLOWED_S = (
     16.0,
     10.0,
 )  # cameras that follow people together have them as one track, not long apart
-AGAIN_S, AGAIN_M = 2.0, 0.8  # a track that breaks off goes on here
-BEST = 3  # of somebody's sightings: one view of them may be like, others unlike
+AGAIN_M = (
+    0.8  # a track that breaks off goes on here, within AGAIN_S of its end, before or after; or is another's:
+)
+AGAIN_S, AGAIN = 0.5, 1.5  # of three, two went on
+BEST = 2  # of somebody's sightings: one view of them may be like, others unlike
+FAR, NEAR = (
+    1.25,
+    -0.4,
+)  # the tails of heights, and what the middle says less than it would if all were so sure
+BAD = 0.02  # the share of sightings whose looks and height say nothing
 NOBODY = -1  # fills up the rows of those who have fewer sightings
 
 
@@ -36,7 +44,7 @@ class Evidence:
 
     midpoint: float
     slope: float
-    height_m: float  # standard deviation between two measurements of one person
+    height_m: float  # two measurements of one person are mostly within it; some are far off
     max_speed_m_s: float
 
     def between(self, table: SightingTable, new: Rows, known: Rows) -> Array:
@@ -46,7 +54,8 @@ class Evidence:
         moved = self._followed(table, new[:, None], known, moved)
         may = np.flatnonzero(moved > NEVER)
         new, known, fits = new[may], known[may], np.full(len(new), NEVER)
-        fits[may] = self._looks(table.similarities(new, known)) + self._height(table, new, known) + moved[may]
+        measured = self._looks(table.similarities(new, known)) + self._height(table, new, known)
+        fits[may] = np.logaddexp(np.log1p(-BAD) + measured, np.log(BAD)) + moved[may]
         return fits
 
     def _looks(self, similarities: Array) -> Array:
@@ -58,8 +67,8 @@ class Evidence:
 
     def _height(self, table: SightingTable, new: Rows, known: Rows) -> Array:
         off_m = table.heights_m[new] - _middle(np.where(known == NOBODY, np.nan, table.heights_m[known]))
-        gain = np.log(HEIGHT_SPREAD_M * np.sqrt(2) / self.height_m)
-        heights: Array = np.maximum(gain - 0.5 * (off_m / self.height_m) ** 2, -6.0)
+        gain = np.log(HEIGHT_SPREAD_M / self.height_m) + NEAR
+        heights: Array = np.maximum(gain - FAR * np.log1p((off_m / self.height_m) ** 2), -6.0)
         return np.where(np.isnan(off_m), 0.0, heights)
 
     def _walk(self, table: SightingTable, new: Rows, old: Rows) -> Array:
@@ -70,12 +79,13 @@ class Evidence:
         way_m = np.linalg.norm(table.entered_m[b] - table.left_m[a], axis=-1)
         placed = (table.frames[a] == table.frames[b]) & ~np.isnan(way_m)
         same_camera = table.cameras[a] == table.cameras[b]
-        goes_on = same_camera & (passed_s < AGAIN_S) & (way_m < AGAIN_M)
-        later = np.where(goes_on, 4.0, 0.0)
+        goes_on = same_camera & (np.abs(passed_s) < AGAIN_S) & (way_m < AGAIN_M)
+        later = np.where(goes_on, AGAIN, 0.0)
         later[way_m > 0.5 + self.max_speed_m_s * passed_s] = NEVER
         later[~placed] = 0.0
         together = np.where(placed, self._together(table, a, b), -2.0)
-        walk = np.where(passed_s < 0, np.where(same_camera, NEVER, together), later)
+        at_once = np.where(same_camera, np.where(goes_on, AGAIN, NEVER), together)
+        walk = np.where(passed_s < 0, at_once, later)
         return np.where(old == NOBODY, np.inf, walk)
 
     def _followed(self, table: SightingTable, new: Rows, old: Rows, moved: Array) -> Array:

@@ -11,6 +11,7 @@ from pipeline.messages import CorrectionEvent, Identity, IdentityEvent, Identity
 from stages._evidence import NEVER
 from stages._review import Merge, Split
 
+WEIGHED = 8  # of those whom a tracklet may be, when it is said how sure it is
 State = Literal["tentative", "confirmed", "contested", "lost"]
 
 
@@ -43,12 +44,15 @@ def identity_event(kind: IdentityKind, who: Identity, one: Sighting, match: Matc
 
 
 def decided(
-    one: Sighting, who: Identity | None, evidence: NDArray[np.float64], min_evidence: float, gallery_size: int
+    one: Sighting, who: Identity | None, of_this: float, evidence: NDArray[np.float64], gallery_size: int
 ) -> Match:
-    """Why a tracklet was given to this person, or to somebody new: `evidence` (n,) was of everyone."""
-    best = np.sort(evidence)[::-1]
+    """Why a tracklet was given to this person, or to somebody new: `evidence` (n + 1,) was of everyone, and last of
+    somebody new; `of_this` was of what was decided.
+    """
+    best, of_new = np.sort(evidence[:-1])[::-1], evidence[-1]
     known = len(best) > 0 and best[0] > NEVER
     second = len(best) > 1 and best[1] > NEVER
+    others = np.exp(np.append(best[:WEIGHED], of_new)).sum()
     return Match(
         model_id=one.kind,
         dimension=len(one.looks),
@@ -56,7 +60,7 @@ def decided(
         votes=one.votes,
         gallery_size=gallery_size,
         score=round(float(best[0]), 4) if known else None,
-        probability=round(float(1.0 / (1.0 + np.exp(min_evidence - best[0]))), 4) if known else None,
+        probability=round(float(np.exp(of_this) / others), 4),
         margin_to_second=round(float(best[0] - best[1]), 4) if second else None,
     )
 

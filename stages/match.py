@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from pipeline.keyed import Keyed
@@ -24,6 +23,7 @@ from pipeline.messages import (
     Sighting,
     derived_id,
 )
+from pipeline.messages import Match as Reason
 from pipeline.stage import Memory, Stage
 from stages._evidence import NEVER, Evidence
 from stages._fellows import weighed_together
@@ -45,12 +45,12 @@ class Match(Stage[Embedding | Command, Given]):
     memory: ClassVar[Memory] = Memory.SITE
     midpoint: float = 0.80  # the similarity at which appearance says nothing
     slope: float = 25.0  # evidence for each unit of similarity beyond
-    height_m: float = 0.035  # standard deviation between two measurements of one person
+    height_m: float = 0.012  # two measurements of one person are mostly within it; some are far off
     max_speed_m_s: float = 2.5
     min_evidence: float = 0.5  # with less, somebody new
     merge_evidence: float = 2.5
     split_evidence: float = -2.5
-    votes: int = 2
+    votes: int = 3
     wait_s: float = 3.0  # then it is decided without
     min_new_s: float = 1.0  # nobody new is made of what was seen for less: it may be a limb, a bag, a trolley
     event_every_s: float = 2.0
@@ -129,10 +129,12 @@ class Match(Stage[Embedding | Command, Given]):
             one = waiting[row]
             if one.tracklet.tracklet_id in due_ids:
                 who = people[column] if column < len(people) else None
-                yield from self._give(one, who, evidence[row, : len(people)])
+                weighed = np.append(evidence[row, : len(people)], self.min_evidence)
+                reason = decided(one, who, evidence[row, column], weighed, len(self._identities))
+                yield from self._give(one, who, reason)
         yield from self._decide(later)
 
-    def _give(self, one: Sighting, who: Identity | None, evidence: NDArray[np.float64]) -> Iterator[Given]:
+    def _give(self, one: Sighting, who: Identity | None, reason: Reason) -> Iterator[Given]:
         """The tracklet is of this person; or of somebody new, if it says enough to make somebody of."""
         id = one.tracklet.tracklet_id
         self._waiting.delete(id)
@@ -141,7 +143,6 @@ class Match(Stage[Embedding | Command, Given]):
             if one.is_open:  # more may come of it
                 self._waiting.put(id, replace(one, is_weighed=True))
             return
-        reason = decided(one, who, evidence, self.min_evidence, len(self._identities))
         known = who or Identity(derived_id("P-", one.tracklet.opened_ns, id), one.tracklet.opened_ns, ())
         kind: IdentityKind = "appeared" if who is None else "reappeared" if who.is_lost else "observed"
         changed = replace(self._with(known, one), said_ns=one.tracklet.seen_ns, is_lost=False)

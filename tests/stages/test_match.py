@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from builders import embedding, tracklet
-from visits import BLUE, RED, S, Site, alike
+from visits import BLUE, GREEN, RED, S, Site, alike
 
 from pipeline.messages import Command, CorrectionEvent, IdentityEvent
 from pipeline.wire import decode, encode
@@ -129,7 +129,7 @@ def test_two_who_wait_together_are_given_to_two():
     first = {site.identity_of("a"), site.identity_of("b")}
     now = [tracklet("west", f"T-{n}", phase="updated", opened_ns=40 * S, seen_ns=41 * S) for n in "cd"]
     looks = [alike(RED, BLUE, 0.995), RED]
-    for _ in range(2):
+    for _ in range(3):
         for seen, look in zip(now, looks, strict=True):
             site.said += site.match.process(embedding(seen, look))
     assert site.identity_of("c") != site.identity_of("d")
@@ -147,7 +147,7 @@ def test_two_identities_that_prove_to_be_one_are_merged_and_that_is_said():
 
 
 def test_a_tracklet_that_proves_to_be_somebody_elses_is_split_off():
-    site = Site(review_s=1000.0).visit("a", "east", RED, 0, 4)
+    site = Site(votes=2, review_s=1000.0).visit("a", "east", RED, 0, 4)
     glimpse = tracklet("west", "T-b", phase="opened", opened_ns=20 * S, seen_ns=21 * S)
     for _ in range(2):
         site.said += site.match.process(embedding(glimpse, alike(RED, BLUE, 0.9)))
@@ -226,11 +226,43 @@ def test_somebody_who_is_gone_for_long_is_lost_and_then_forgotten():
     assert site.visit("b", "east", RED, 80, 84).identity_of("b") != site.identity_of("a")
 
 
+def test_a_track_that_is_still_said_to_be_there_when_it_goes_on_as_another_is_one_person():
+    site = Site().visit("a", "east", RED, 0, 4.3).visit("b", "east", RED, 4, 8, at=(0.3, 0))
+    assert site.identity_of("a") == site.identity_of("b")
+    site = Site().visit("a", "east", RED, 0, 5).visit("b", "east", RED, 4, 8, at=(0.3, 0))
+    assert site.identity_of("a") != site.identity_of("b")
+
+
+def test_one_measurement_far_off_does_not_make_two_of_those_who_were_seen_at_one_place():
+    site = Site().visit("a", "east", RED, 0, 4).visit("b", "west", RED, 1, 5, height_m=1.78)
+    assert site.identity_of("a") == site.identity_of("b")
+
+
+def test_is_as_sure_of_somebody_new_as_nobody_is_like_them():
+    site = Site().visit("a", "east", RED, 0, 4)
+    site.visit("b", "west", BLUE, 20, 24, at=(8, 0)).visit("c", "west", alike(RED, GREEN, 0.78), 40, 44)
+    said = {e.tracklet_id: e.match for e in site.said if isinstance(e, IdentityEvent) and e.match.probability}
+    assert [said[f"T-{name}"].decision for name in "abc"] == ["new", "new", "rematch"]
+    assert said["T-a"].probability == 1.0
+    assert said["T-b"].probability > 0.9
+    assert 0.4 < said["T-c"].probability < 0.9
+
+
+def test_is_less_sure_where_two_are_alike():
+    alone, two = Site().visit("a", "east", RED, 0, 4), Site().visit("a", "east", RED, 0, 4)
+    two.visit("b", "east", alike(RED, BLUE, 0.8), 20, 24, height_m=1.8)
+    sure = []
+    for site in (alone, two):
+        site.visit("c", "west", alike(RED, BLUE, 0.95), 40, 44, height_m=1.74)
+        sure.append(next(e.match.probability for e in site.said if e.tracklet_id == "T-c"))
+    assert sure[1] < sure[0] - 0.02
+
+
 def test_says_why_and_how_sure_it_is():
     site = Site().visit("a", "east", RED, 0, 4).visit("b", "west", RED, 20, 24, at=(8, 0))
     first, again = (next(e for e in site.said if e.tracklet_id == f"T-{name}") for name in "ab")
     assert (first.match.decision, first.match.gallery_size, first.match.score) == ("new", 0, None)
-    assert (again.match.decision, again.match.votes, again.match.gallery_size) == ("rematch", 2, 1)
+    assert (again.match.decision, again.match.votes, again.match.gallery_size) == ("rematch", 3, 1)
     assert 0.9 < again.match.probability <= 1
     assert again.state == "confirmed"
 
