@@ -63,6 +63,10 @@ class People(Keyed[Identity]):
         """Who was last seen before that."""
         return self._by_seen.before(since_ns, self._values)
 
+    def beyond(self, most: int) -> list[Identity]:
+        """As many of those who are lost as there are too many, the longest unseen first."""
+        return self._by_seen.first(len(self) - most, self._values, lambda who: who.is_lost)
+
     def looked_at_before(self, since_ns: float) -> list[Identity]:
         """Of whom a tracklet that is over, or has been looked at, began before that."""
         return self._by_looks.before(since_ns, self._values)
@@ -162,6 +166,25 @@ class _Longest:
             self._heap = [(self._at_ns(who), key) for key, who in known.items()]
             heapify(self._heap)
         return sorted(found.values(), key=_age)
+
+    def first(
+        self, count: int, known: dict[Key, Identity], fits: Callable[[Identity], bool]
+    ) -> list[Identity]:
+        """So many, or fewer, of those that fit."""
+        met: dict[Key, Identity] = {}
+        found: list[Identity] = []
+        while self._heap and len(found) < count:
+            at_ns, key = heappop(self._heap)
+            if key not in known or key in met:
+                continue
+            if self._at_ns(known[key]) > at_ns:
+                heappush(self._heap, (self._at_ns(known[key]), key))
+                continue
+            met[key] = known[key]
+            found += [known[key]] if fits(known[key]) else []
+        for key, who in met.items():
+            heappush(self._heap, (self._at_ns(who), key))
+        return found
 
 
 def _first_look_ns(who: Identity) -> float:

@@ -29,6 +29,7 @@ from stages._evidence import NEVER, Evidence
 from stages._fellows import weighed_together
 from stages._identity_events import decided, identity_event, merged, seen_again, split_off
 from stages._people import LATELY_S, People
+from stages._remembered import looked, remembered
 from stages._review import Gallery, Merge, Review, Split, together
 
 Given = IdentityEvent | CorrectionEvent
@@ -58,6 +59,7 @@ class Match(Stage[Embedding | Command, Given]):
     forget_after_s: float = 86_400.0
     review_s: float = 5.0
     max_sightings: int = 12  # remembered of one person
+    max_identities: int = 200_000  # with more, who was lost the longest ago is forgotten
     vectors_s: float = math.inf  # for how long looks may be kept; given by the runtime
     _waiting: Keyed[Sighting] = field(default_factory=Keyed, init=False, repr=False)  # by tracklet
     _identities: People = field(default_factory=People, init=False, repr=False)
@@ -65,12 +67,13 @@ class Match(Stage[Embedding | Command, Given]):
     _times_ns: Keyed[int] = field(default_factory=Keyed, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        above = "slope", "height_m", "max_speed_m_s", "votes", "wait_s", "event_every_s", "lost_after_s"
+        above = ["slope", "height_m", "max_speed_m_s", "votes", "wait_s", "event_every_s", "lost_after_s"]
+        above += ["review_s", "max_sightings", "max_identities"]
         for name in above:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if self.max_sightings < 1 or self.review_s <= 0 or self.forget_after_s <= self.lost_after_s:
-            raise ValueError("max_sightings and review_s must be above 0, forget_after_s above lost_after_s")
+        if self.forget_after_s <= self.lost_after_s:
+            raise ValueError(f"forget_after_s must be above lost_after_s, got {self.forget_after_s}")
 
     @property
     def _evidence(self) -> Evidence:
@@ -101,7 +104,7 @@ class Match(Stage[Embedding | Command, Given]):
         if who is not None:
             yield from self._seen_on(who, embedding)
             return
-        one = _looked(self._waiting.get(id), embedding)
+        one = looked(self._waiting.get(id), embedding)
         self._waiting.put(id, one)
         if self._is_due(one, one.tracklet.seen_ns):
             yield from self._decide([one])
@@ -154,7 +157,7 @@ class Match(Stage[Embedding | Command, Given]):
     def _seen_on(self, who: Identity, embedding: Embedding) -> Iterator[Given]:
         """More of a tracklet that has been decided."""
         id = embedding.tracklet.tracklet_id
-        one = _looked(next(s for s in who.sightings if s.tracklet.tracklet_id == id), embedding)
+        one = looked(next(s for s in who.sightings if s.tracklet.tracklet_id == id), embedding)
         changed = self._with(who, one)
         if not one.is_open:
             self._whose.delete(id)
@@ -174,9 +177,9 @@ class Match(Stage[Embedding | Command, Given]):
         )
 
     def _kept(self, who: Identity) -> Identity:
-        """Confirmed if there are the votes; the oldest sightings that are over are forgotten, if there are too many."""
+        """Confirmed if there are the votes; of too many sightings those that differ are remembered."""
         confirmed = who.is_confirmed or sum(one.votes for one in who.sightings) >= self.votes
-        return replace(who, sightings=who.sightings[-self.max_sightings :], is_confirmed=confirmed)
+        return replace(who, sightings=remembered(who.sightings, self.max_sightings), is_confirmed=confirmed)
 
     def _passed(self, who: Identity, now_ns: int) -> Iterator[Given]:
         """Somebody who has not been seen for long is lost, and in the end forgotten."""
@@ -185,13 +188,18 @@ class Match(Stage[Embedding | Command, Given]):
             return
         last = max(who.sightings, key=lambda one: one.tracklet.seen_ns)
         if unseen_s > self.forget_after_s:
-            self._identities.delete(who.identity_id)
-            yield identity_event("expired", who, last, seen_again(last, len(self._identities)))
-            who.overwrite()
+            yield self._forgotten(who)
         elif not who.is_lost:
             lost = replace(who, is_lost=True)
             self._identities.put(who.identity_id, lost)
             yield identity_event("lost", lost, last, seen_again(last, len(self._identities)))
+
+    def _forgotten(self, who: Identity) -> IdentityEvent:
+        self._identities.delete(who.identity_id)
+        last = max(who.sightings, key=lambda one: one.tracklet.seen_ns)
+        event = identity_event("expired", who, last, seen_again(last, len(self._identities)))
+        who.overwrite()
+        return event
 
     def _erase(self, command: Command) -> Iterator[CorrectionEvent]:
         """Forget somebody; whoever is in view and was taken for them is somebody new."""
@@ -238,6 +246,8 @@ class Match(Stage[Embedding | Command, Given]):
         yield from self._outlived(now_ns)
         for who in self._identities.unseen_since(now_ns - self.forget_after_s * 1e9):
             yield from self._passed(who, now_ns)
+        for who in self._identities.beyond(self.max_identities):
+            yield self._forgotten(who)
         people = self._identities
         review, seen = Review(self._evidence, people.alike), people.seen_since(since_ns)
         split = review.split(seen, self.split_evidence, self.min_evidence, since_ns)
@@ -282,16 +292,3 @@ class Match(Stage[Embedding | Command, Given]):
 
 def _last_ns(sightings: Sequence[Sighting]) -> int:
     return max(one.tracklet.seen_ns for one in sightings)
-
-
-def _looked(known: Sighting | None, embedding: Embedding) -> Sighting:
-    """A sighting after one more embedding."""
-    tracklet = replace(embedding.tracklet, crops=())
-    kind = f"{embedding.model_id}/{embedding.modality}"
-    looks, votes = (known.looks, known.votes) if known else (np.empty(0, np.float32), 0)
-    if embedding.vector.size:
-        looks, votes = (looks + embedding.vector if votes else embedding.vector.copy()), votes + 1
-        if known:
-            known.overwrite()  # nobody else has it: it began as a copy
-    settled = known is not None and known.is_settled
-    return Sighting(tracklet, looks, votes, kind, tracklet.phase != "closed", is_settled=settled)

@@ -258,6 +258,34 @@ def test_is_less_sure_where_two_are_alike():
     assert sure[1] < sure[0] - 0.02
 
 
+def test_with_too_many_known_who_was_lost_the_longest_ago_is_forgotten_and_that_is_said():
+    site = Site(max_identities=2).visit("a", "east", RED, 0, 4).visit("b", "west", BLUE, 10, 14, at=(8, 0))
+    site.pass_to(30)
+    assert "expired" not in site.kinds()
+    first, looks = site.identity_of("a"), site.match._identities.values()[0].sightings[0].looks
+    site.visit("c", "east", GREEN, 40, 44).pass_to(60)
+    (expired,) = (event for event in site.said if event.kind == "expired")
+    assert expired.identity_id == first
+    assert not looks.any()
+    assert len(site.match._identities) == 2
+    assert site.visit("d", "east", RED, 70, 74).identity_of("d") != first
+
+
+def test_nobody_who_is_in_view_is_forgotten_however_many_they_are():
+    site = Site(max_identities=1).visit("a", "east", RED, 0, 20, closes=False)
+    site.visit("b", "west", BLUE, 20, 30, at=(8, 0), closes=False).pass_to(40)
+    assert "expired" not in site.kinds()
+
+
+def test_of_too_many_sightings_those_that_differ_are_remembered():
+    site = Site(max_sightings=3, min_evidence=-9.0, split_evidence=-99.0)
+    looks = [RED, alike(RED, BLUE, 0.8), *[alike(RED, GREEN, share) for share in (0.99, 0.98, 0.985)]]
+    for number, look in enumerate(looks):
+        site.visit(f"{number}", "east", look, 20 * number, 20 * number + 4)
+    (who,) = site.match._identities.values()
+    assert [one.tracklet.tracklet_id for one in who.sightings] == ["T-1", "T-3", "T-4"]
+
+
 def test_says_why_and_how_sure_it_is():
     site = Site().visit("a", "east", RED, 0, 4).visit("b", "west", RED, 20, 24, at=(8, 0))
     first, again = (next(e for e in site.said if e.tracklet_id == f"T-{name}") for name in "ab")

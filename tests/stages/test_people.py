@@ -150,3 +150,16 @@ def test_who_is_erased_is_not_known_again_among_many(all_are_many):
     (erased,) = first[3]
     assert [event.kind for event in match.process(Command(1, "erase", erased, 900 * S))] == ["erased"]
     assert visited(match, "T-b", 3, 1000).isdisjoint({name for names in first for name in names})
+
+
+def test_of_too_many_those_who_are_lost_and_longest_unseen_are_the_first_to_go_also_after_a_restart():
+    people = People()
+    for number, seen_s in enumerate([5, 1, 4, 2, 3]):
+        people.put(f"P-{number:04}", person(number, seen_s=seen_s, is_lost=number != 1))
+    people.put("P-0003", person(3, seen_s=9))
+    assert [who.identity_id for who in people.beyond(3)] == ["P-0004", "P-0002"]
+    assert [who.identity_id for who in people.beyond(3)] == ["P-0004", "P-0002"]
+    assert people.beyond(5) == []
+    again = People()
+    again.apply(people.changes())
+    assert [who.identity_id for who in again.beyond(3)] == ["P-0004", "P-0002"]

@@ -1,0 +1,55 @@
+"""What is remembered of somebody: each tracklet with what it looked like, of the many those that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.messages import Embedding, Sighting
+
+
+def looked(known: Sighting | None, embedding: Embedding) -> Sighting:
+    """A sighting after one more embedding."""
+    tracklet = replace(embedding.tracklet, crops=())
+    kind = f"{embedding.model_id}/{embedding.modality}"
+    looks, votes = (known.looks, known.votes) if known else (np.empty(0, np.float32), 0)
+    if embedding.vector.size:
+        looks, votes = (looks + embedding.vector if votes else embedding.vector.copy()), votes + 1
+        if known:
+            known.overwrite()  # nobody else has it: it began as a copy
+    settled = known is not None and known.is_settled
+    return Sighting(tracklet, looks, votes, kind, tracklet.phase != "closed", is_settled=settled)
+
+
+def remembered(sightings: Sequence[Sighting], most: int) -> tuple[Sighting, ...]:
+    """At most so many, in their order. What goes first has no looks, or those most like another's that stays; never
+    what is open, the last that is over, or what an operator has settled, while there is anything else.
+    """
+    kept = list(sightings)
+    while len(kept) > most:
+        last = max(number for number, one in enumerate(kept) if number == 0 or not one.is_open)
+        spare = [n for n, one in enumerate(kept) if n != last and not one.is_open and not one.is_settled]
+        if not spare:
+            return tuple(kept[-most:])
+        likeness = _likeness(kept)
+        kept.pop(max(spare, key=lambda number: (likeness[number], -number)))
+    return tuple(kept)
+
+
+def _likeness(sightings: Sequence[Sighting]) -> list[float]:
+    """How like each is to the one that it is most like; those without looks are spared least."""
+    alike = []
+    for number, one in enumerate(sightings):
+        others = [
+            other
+            for place, other in enumerate(sightings)
+            if place != number
+            and other.votes
+            and (other.kind, len(other.looks)) == (one.kind, len(one.looks))
+        ]
+        # a sum for each pair: the last bits of a matrix product depend on its size
+        cosines = [round(float(np.einsum("d,d->", one.vector, other.vector)), 5) for other in others]
+        alike.append(max(cosines, default=-1.0) if one.votes else np.inf)
+    return alike
