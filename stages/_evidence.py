@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.messages import Sighting
+from stages._ways import Ways, is_unplaced
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -46,12 +47,14 @@ class Evidence:
     slope: float
     height_m: float  # two measurements of one person are mostly within it; some are far off
     max_speed_m_s: float
+    ways: Ways
 
     def between(self, table: SightingTable, new: Rows, known: Rows) -> Array:
         """For each of the rows `new` (q,) of the table being the person whose rows are `known` (q, k): (q,)."""
         moved = self._walk(table, new[:, None], known).min(axis=1, initial=np.inf)
         moved[np.isinf(moved)] = 0.0  # there is nobody to have walked from
         moved = self._followed(table, new[:, None], known, moved)
+        moved[moved > NEVER] += self._went(table, new[:, None], known)[moved > NEVER]
         may = np.flatnonzero(moved > NEVER)
         new, known, fits = new[may], known[may], np.full(len(new), NEVER)
         measured = self._looks(table.similarities(new, known)) + self._height(table, new, known)
@@ -105,6 +108,23 @@ class Evidence:
         moved = np.where(is_one.any(axis=1), FOLLOWED, moved)
         return np.where(are_two.any(axis=1), NEVER, moved)
 
+    def _went(self, table: SightingTable, new: Rows, old: Rows) -> Array:
+        """What is known of the ways between cameras, where floors do not say how far they are from each other: of the
+        last time that each was seen before.
+        """
+        went = np.zeros(len(new))
+        passed_ns = table.opened_ns[new] - table.seen_ns[old]
+        before = (old != NOBODY) & (passed_ns >= 0)
+        if not len(self.ways) or not before.any():
+            return went
+        last = np.where(before, passed_ns, np.iinfo(np.int64).max).argmin(axis=1)
+        for row in np.flatnonzero(before.any(axis=1)).tolist():
+            gone, come = table.sightings[old[row, last[row]]], table.sightings[new[row, 0]]
+            if is_unplaced(gone, come):
+                passed_s = passed_ns[row, last[row]] / 1e9
+                went[row] = self.ways.evidence(gone.tracklet.camera_id, come.tracklet.camera_id, passed_s)
+        return went
+
     def _together(self, table: SightingTable, a: Rows, b: Rows) -> Array:
         """Of two that were seen at the same time, `a` first: each of their known places may be of another moment."""
         possible = np.ones(a.shape, bool)
@@ -137,14 +157,14 @@ class SightingTable:
         self.zone_tracks = _numbered([t.zone_track for t in tracklets])
         self.zones = _numbered([t.zone_track.rpartition("/")[0] for t in tracklets])
         self._kinds = _numbered([one.kind if one.votes else "" for one in sightings])
-        self._sightings = sightings
+        self.sightings = sightings
         self._looked = np.array([one.votes > 0 for one in sightings], bool)
 
     def similarities(self, new: Rows, known: Rows) -> Array:
         """Cosines of rows `new` (q,) with `known` (q, k), NaN where they cannot be compared."""
         rows, number = np.unique(new, return_inverse=True)
         columns = np.unique(known[known != NOBODY])
-        cosines = np.full((len(rows), len(self._sightings)), np.nan)
+        cosines = np.full((len(rows), len(self.sightings)), np.nan)
         for kind in np.unique(self._kinds[rows[self._looked[rows]]]):
             ours, theirs = (some[self._comparable(some, kind)] for some in (rows, columns))
             if len(theirs):
@@ -157,7 +177,7 @@ class SightingTable:
         return np.asarray(self._looked[rows] & (self._kinds[rows] == kind))
 
     def _stacked(self, rows: Rows) -> NDArray[np.float32]:
-        looks = np.stack([self._sightings[row].looks for row in rows.tolist()])
+        looks = np.stack([self.sightings[row].looks for row in rows.tolist()])
         lengths = np.maximum(np.sqrt(np.einsum("id,id->i", looks, looks)), np.float32(1e-9))
         return np.asarray(looks / lengths[:, None], np.float32)
 

@@ -31,6 +31,7 @@ from stages._identity_events import decided, identity_event, merged, seen_again,
 from stages._people import LATELY_S, People
 from stages._remembered import looked, remembered
 from stages._review import Gallery, Merge, Review, Split, together
+from stages._ways import SURE, Ways
 
 Given = IdentityEvent | CorrectionEvent
 REVIEWED = "reviewed"
@@ -64,6 +65,7 @@ class Match(Stage[Embedding | Command, Given]):
     _waiting: Keyed[Sighting] = field(default_factory=Keyed, init=False, repr=False)  # by tracklet
     _identities: People = field(default_factory=People, init=False, repr=False)
     _whose: Keyed[str] = field(default_factory=Keyed, init=False, repr=False)  # identity by open tracklet
+    _ways: Ways = field(default_factory=Ways, init=False, repr=False)
     _times_ns: Keyed[int] = field(default_factory=Keyed, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +79,7 @@ class Match(Stage[Embedding | Command, Given]):
 
     @property
     def _evidence(self) -> Evidence:
-        return Evidence(self.midpoint, self.slope, self.height_m, self.max_speed_m_s)
+        return Evidence(self.midpoint, self.slope, self.height_m, self.max_speed_m_s, self._ways)
 
     def advance(self, to_ns: int) -> Iterator[Given]:
         self._identities.pass_to(to_ns - round(max(LATELY_S, 2 * self.review_s) * 1e9))
@@ -134,6 +136,8 @@ class Match(Stage[Embedding | Command, Given]):
                 who = people[column] if column < len(people) else None
                 weighed = np.append(evidence[row, : len(people)], self.min_evidence)
                 reason = decided(one, who, evidence[row, column], weighed, len(self._identities))
+                if who is not None and (reason.probability or 0.0) > SURE:
+                    self._ways.learn(one, who, near[row])
                 yield from self._give(one, who, reason)
         yield from self._decide(later)
 
