@@ -113,10 +113,10 @@ class Evidence:
         last time that each was seen before.
         """
         went = np.zeros(len(new))
+        if not len(self.ways) or not old.size:
+            return went
         passed_ns = table.opened_ns[new] - table.seen_ns[old]
         before = (old != NOBODY) & (passed_ns >= 0)
-        if not len(self.ways) or not before.any():
-            return went
         last = np.where(before, passed_ns, np.iinfo(np.int64).max).argmin(axis=1)
         for row in np.flatnonzero(before.any(axis=1)).tolist():
             gone, come = table.sightings[old[row, last[row]]], table.sightings[new[row, 0]]

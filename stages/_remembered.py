@@ -38,6 +38,13 @@ def remembered(sightings: Sequence[Sighting], most: int) -> tuple[Sighting, ...]
     return tuple(kept)
 
 
+def outlived(sightings: Sequence[Sighting], since_ns: float) -> tuple[list[Sighting], tuple[Sighting, ...]]:
+    """Which began before that and are over, or have looks; and what is kept: of those that are open no looks."""
+    old = [one for one in sightings if one.tracklet.opened_ns < since_ns and (one.votes or not one.is_open)]
+    kept = (one.unlooked() if one in old else one for one in sightings if one.is_open or one not in old)
+    return old, tuple(kept)
+
+
 def _likeness(sightings: Sequence[Sighting]) -> list[float]:
     """How like each is to the one that it is most like; those without looks are spared least."""
     alike = []

@@ -29,7 +29,7 @@ from stages._evidence import NEVER, Evidence
 from stages._fellows import weighed_together
 from stages._identity_events import decided, identity_event, merged, seen_again, split_off
 from stages._people import LATELY_S, People
-from stages._remembered import looked, remembered
+from stages._remembered import looked, outlived, remembered
 from stages._review import Gallery, Merge, Review, Split, together
 from stages._ways import SURE, Ways
 
@@ -54,6 +54,7 @@ class Match(Stage[Embedding | Command, Given]):
     split_evidence: float = -2.5
     votes: int = 3
     wait_s: float = 3.0  # then it is decided without
+    doubt_s: float = 8.0  # what is doubted may wait for more looks until it has been there for so long
     min_new_s: float = 1.0  # nobody new is made of what was seen for less: it may be a limb, a bag, a trolley
     event_every_s: float = 2.0
     lost_after_s: float = 5.0
@@ -70,7 +71,7 @@ class Match(Stage[Embedding | Command, Given]):
 
     def __post_init__(self) -> None:
         above = ["slope", "height_m", "max_speed_m_s", "votes", "wait_s", "event_every_s", "lost_after_s"]
-        above += ["review_s", "max_sightings", "max_identities"]
+        above += ["doubt_s", "review_s", "max_sightings", "max_identities"]
         for name in above:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -83,8 +84,7 @@ class Match(Stage[Embedding | Command, Given]):
 
     def advance(self, to_ns: int) -> Iterator[Given]:
         self._identities.pass_to(to_ns - round(max(LATELY_S, 2 * self.review_s) * 1e9))
-        due = [one for one in self._waiting.values() if not one.is_weighed and self._is_due(one, to_ns)]
-        yield from self._decide(due)
+        yield from self._decide([one for one in self._waiting.values() if self._is_due(one, to_ns)], to_ns)
         for who in self._identities.here():
             yield from self._passed(who, to_ns)
         reviewed_ns = self._times_ns.get(REVIEWED) or 0
@@ -109,47 +109,59 @@ class Match(Stage[Embedding | Command, Given]):
         one = looked(self._waiting.get(id), embedding)
         self._waiting.put(id, one)
         if self._is_due(one, one.tracklet.seen_ns):
-            yield from self._decide([one])
+            yield from self._decide([one], one.tracklet.seen_ns)
 
     def finish(self) -> Iterator[Given]:
-        yield from self._decide(self._waiting.values())
+        yield from self._decide(self._waiting.values(), 2**63 - 1)  # nothing is waited for any more
 
     def _is_due(self, one: Sighting, now_ns: int) -> bool:
         waited_s = (now_ns - one.tracklet.opened_ns) / 1e9
+        if one.is_weighed:  # and nothing new is known
+            return waited_s > self.doubt_s and self._says_enough(one)
         return one.votes >= self.votes or not one.is_open or waited_s > self.wait_s
 
-    def _decide(self, due: Sequence[Sighting]) -> Iterator[Given]:
+    def _says_enough(self, one: Sighting) -> bool:
+        """To make somebody new of it."""
+        seen_s = (one.tracklet.seen_ns - one.tracklet.opened_ns) / 1e9
+        return one.votes >= self.votes and seen_s >= self.min_new_s
+
+    def _decide(self, due: Sequence[Sighting], now_ns: int) -> Iterator[Given]:
         """Whose the tracklets are that are due, weighed together with all that wait."""
         if not due:
             return
         waiting, later = weighed_together(due, self._waiting.values())
         near = self._identities.alike(waiting)
         people = together(*near)
-        evidence = np.full((len(waiting), len(people) + len(waiting)), NEVER)
-        evidence[:, : len(people)] = Gallery(people, self._evidence, waiting).of_waiting(near)
-        evidence[:, len(people) :][np.diag_indices(len(waiting))] = self.min_evidence
+        of_known = Gallery(people, self._evidence, waiting).of_waiting(near)
+        evidence = np.hstack([of_known, np.where(np.eye(len(waiting)), self.min_evidence, NEVER)])
         rows, columns = linear_sum_assignment(evidence, maximize=True)
         due_ids = {one.tracklet.tracklet_id for one in due}
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
             one = waiting[row]
             if one.tracklet.tracklet_id in due_ids:
                 who = people[column] if column < len(people) else None
-                weighed = np.append(evidence[row, : len(people)], self.min_evidence)
+                weighed = np.append(of_known[row], self.min_evidence)
                 reason = decided(one, who, evidence[row, column], weighed, len(self._identities))
-                if who is not None and (reason.probability or 0.0) > SURE:
+                is_sure = (reason.probability or 0.0) > SURE
+                is_early = one.is_open and now_ns - one.tracklet.opened_ns < self.doubt_s * 1e9
+                if is_early and not is_sure if self._says_enough(one) else who is None:
+                    self._put_off(one)
+                    continue
+                if who is not None and is_sure:
                     self._ways.learn(one, who, near[row])
                 yield from self._give(one, who, reason)
-        yield from self._decide(later)
+        yield from self._decide(later, now_ns)
+
+    def _put_off(self, one: Sighting) -> None:
+        """More may come of it; of what is over nothing will."""
+        self._waiting.delete(one.tracklet.tracklet_id)
+        if one.is_open:
+            self._waiting.put(one.tracklet.tracklet_id, replace(one, is_weighed=True))
 
     def _give(self, one: Sighting, who: Identity | None, reason: Reason) -> Iterator[Given]:
-        """The tracklet is of this person; or of somebody new, if it says enough to make somebody of."""
+        """The tracklet is of this person, or of somebody new."""
         id = one.tracklet.tracklet_id
         self._waiting.delete(id)
-        seen_s = (one.tracklet.seen_ns - one.tracklet.opened_ns) / 1e9
-        if who is None and (one.votes < self.votes or seen_s < self.min_new_s):
-            if one.is_open:  # more may come of it
-                self._waiting.put(id, replace(one, is_weighed=True))
-            return
         known = who or Identity(derived_id("P-", one.tracklet.opened_ns, id), one.tracklet.opened_ns, ())
         kind: IdentityKind = "appeared" if who is None else "reappeared" if who.is_lost else "observed"
         changed = replace(self._with(known, one), said_ns=one.tracklet.seen_ns, is_lost=False)
@@ -229,20 +241,12 @@ class Match(Stage[Embedding | Command, Given]):
                 self._waiting.put(one.tracklet.tracklet_id, one.unlooked())
                 one.overwrite()
         for who in self._identities.looked_at_before(since_ns):
-            old = {
-                one.tracklet.tracklet_id: one
-                for one in who.sightings
-                if one.tracklet.opened_ns < since_ns and (one.votes or not one.is_open)
-            }
-            left = [one for one in who.sightings if one.is_open or one.tracklet.tracklet_id not in old]
-            kept = tuple(one.unlooked() if one.tracklet.tracklet_id in old else one for one in left)
+            old, kept = outlived(who.sightings, since_ns)
             if kept:
                 self._identities.put(who.identity_id, replace(who, sightings=kept))
             else:
-                self._identities.delete(who.identity_id)
-                last = max(old.values(), key=lambda one: one.tracklet.seen_ns)
-                yield identity_event("expired", who, last, seen_again(last, len(self._identities)))
-            for one in old.values():
+                yield self._forgotten(who)
+            for one in old:
                 one.overwrite()
 
     def _review(self, now_ns: int, since_ns: int) -> Iterator[Given]:
@@ -287,12 +291,9 @@ class Match(Stage[Embedding | Command, Given]):
         new_id = derived_id("P-", now_ns, one.tracklet.tracklet_id)
         home = self._with(split.home or Identity(new_id, one.tracklet.opened_ns, ()), one)
         rest = tuple(other for other in who.sightings if other is not one)
-        self._identities.put(who.identity_id, replace(who, sightings=rest, seen_ns=_last_ns(rest)))
+        seen_ns = max(other.tracklet.seen_ns for other in rest)
+        self._identities.put(who.identity_id, replace(who, sightings=rest, seen_ns=seen_ns))
         self._identities.put(home.identity_id, home)
         if one.is_open:
             self._whose.put(one.tracklet.tracklet_id, home.identity_id)
         return split_off(split, home.identity_id, now_ns)
-
-
-def _last_ns(sightings: Sequence[Sighting]) -> int:
-    return max(one.tracklet.seen_ns for one in sightings)

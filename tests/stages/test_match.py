@@ -286,6 +286,40 @@ def test_of_too_many_sightings_those_that_differ_are_remembered():
     assert [one.tracklet.tracklet_id for one in who.sightings] == ["T-1", "T-3", "T-4"]
 
 
+def doubted(closes_s, **settings):
+    """When it is said who somebody is who looks like nobody surely, and of whom no more crops come."""
+    site = Site(**settings).visit("a", "east", RED, 0, 4)
+    for second in (40, 41, 42):
+        seen = tracklet("west", "T-b", phase="updated", opened_ns=40 * S, seen_ns=second * S)
+        site.pass_to(second)
+        site.said += site.match.process(embedding(seen, alike(RED, BLUE, 0.78)))
+    for now_s in np.arange(42.0, 60.0, 0.25).tolist():
+        site.pass_to(now_s)
+        if now_s == closes_s:
+            seen = tracklet("west", "T-b", phase="closed", opened_ns=40 * S, seen_ns=42 * S)
+            site.said += site.match.process(embedding(seen, np.empty(0)))
+        if site.identity_of("b"):
+            return now_s
+    return None
+
+
+def test_what_is_doubted_waits_for_more_but_not_for_ever_nor_when_nothing_more_can_come():
+    assert doubted(closes_s=None) == 48.25
+    assert doubted(closes_s=None, doubt_s=3.0) == 43.25
+    assert doubted(closes_s=45.0) == 45.0
+    assert doubted(closes_s=None, doubt_s=0.1) == 42.0
+
+
+def test_what_was_doubted_is_given_as_soon_as_it_is_sure():
+    site = Site().visit("a", "east", RED, 0, 4)
+    for second in range(40, 46):
+        seen = tracklet("west", "T-b", phase="updated", opened_ns=40 * S, seen_ns=second * S)
+        site.pass_to(second)
+        site.said += site.match.process(embedding(seen, alike(RED, BLUE, 0.78) if second < 43 else RED))
+    assert site.identity_of("b") == site.identity_of("a")
+    assert [e.kind for e in site.said if e.tracklet_id == "T-b"][:1] == ["reappeared"]
+
+
 def test_says_why_and_how_sure_it_is():
     site = Site().visit("a", "east", RED, 0, 4).visit("b", "west", RED, 20, 24, at=(8, 0))
     first, again = (next(e for e in site.said if e.tracklet_id == f"T-{name}") for name in "ab")
