@@ -99,7 +99,10 @@ class People(Keyed[Identity]):
             near = looks.near([sightings[number] for number in asked], ALIKE)
             for number, those in zip(asked, near, strict=True):
                 found[number] |= those
-        return [sorted((self._values[key] for key in those), key=_age) for those in found]
+        every = sorted(
+            ((key, self._values[key]) for key in set[Key]().union(*found)), key=lambda one: _age(one[1])
+        )
+        return [[who for key, who in every if key in those] for those in found]
 
     def _found(self, key: Key, who: Identity, before: Identity | None) -> None:
         for some, is_in in ((self._here, not who.is_lost), (self._lately, who.seen_ns >= self._lately_ns)):

@@ -47,13 +47,12 @@ class Gallery:
 
     def of_waiting(self, near: Sequence[Sequence[Identity]]) -> NDArray[np.float64]:
         """For each who waits being each of the people; NEVER of those who are not near them."""
-        pairs = [(one, self.numbers[who.identity_id]) for one, those in enumerate(near) for who in those]
+        known = np.array([self.numbers[who.identity_id] for those in near for who in those], np.intp)
         fits = np.full((len(near), len(self.rows)), NEVER)
-        if pairs:
-            new, known = zip(*pairs, strict=True)
-            fits[new, known] = self.between(
-                [self._waiting[one] for one in new], [self.rows[number] for number in known]
-            )
+        if len(known):
+            new = np.repeat(np.arange(len(near)), [len(those) for those in near])
+            waiting = np.array(self._waiting, np.intp)[new]
+            fits[new, known] = self._evidence.between(self._table, waiting, padded(self.rows)[known])
         return fits
 
     def between(self, new: Sequence[int], groups: Sequence[Sequence[int] | range]) -> NDArray[np.float64]:
