@@ -6,9 +6,10 @@ on a key alone, and on nothing that was drawn before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import cos, sin
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,13 @@ class Way:
     time_s: float = 0.0  # what wanders slowly is there by now
 
 
+class Some(NamedTuple):
+    """Of so many evenly spaced times some, the first being 0."""
+
+    of: int
+    which: Collection[int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
     """A frame of a passage: a window of the picture, and what is true of who is in it."""
@@ -107,10 +115,15 @@ class Place:
         self._stereo = stereo_of(camera.eye.fx, still, self._holes, f"{seed}/stereo")
         self._middle, self._ahead = _way_of(camera)
 
-    def passage(self, number: int, way: Way, frames: int, key: int, side_px: int) -> Iterator[Shot]:
+    def passage(self, number: int, way: Way, frames: int | Some, key: int, side_px: int) -> Iterator[Shot]:
         """Person `number` of the people, seen so many times on the way through, in windows of this side."""
-        person = self._people[number]
-        for index, (now, time_s) in enumerate(self._moments(person, way, frames)):
+        person, some = (
+            self._people[number],
+            frames if isinstance(frames, Some) else Some(frames, range(frames)),
+        )
+        for index, (now, time_s) in enumerate(self._moments(person, way, some.of)):
+            if index not in some.which:
+                continue
             moment = Moment(
                 now[0], now[1], now[2], person.speed_m_s * way.pace, now[3], 0.0, way.time_s + time_s
             )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines._overhead_maps import CHANNELS, MAPS, NUMBERS, REACH_M, maps_of
 from engines.people.anybody import any_camera, any_light, anybody, dressed_like
 from engines.people.crowd import Person, crowd_of
-from engines.people.passages import Hung, Place, Shot, Way, points_of
+from engines.people.passages import Hung, Place, Shot, Some, Way, points_of
 from engines.people.setting import Camera
 from engines.reid.upright import Upright, depth_shown, head_px
 
@@ -31,6 +31,7 @@ SHOT_PX = 300
 GROUP = 12  # people who share a floor and a lamp
 ON_FEET = {"trolley", "wheelchair"}  # whom TVRID has not
 STEPS = 255.0
+TIMES = 8  # of a way through a camera's view, of which lessons show some
 REACH = np.array([1.0, 2.0, 2.5, 2.5, 2.5], np.float32)  # of each channel of a map, either way
 
 
@@ -142,7 +143,8 @@ def lessons(seed: int, places: int, passages: int, frames: int) -> Iterator[tupl
                 key = f"{seed}/{place}/{number}/{passage}"
                 way = way_of(key, bool(passage % 2))
                 taken = seen_wrong(hung, key, Errors())
-                for index, shot in enumerate(at.passage(number, way, frames, passage, SHOT_PX)):
+                some = Some(TIMES, chance.sample(range(TIMES), frames))  # not the ends of the way alone
+                for index, shot in enumerate(at.passage(number, way, some, passage, SHOT_PX)):
                     shot = replace(shot, color=exposed_as(shot.color, key, 0.15))
                     yield number, place, _sample(shot, taken, f"{key}/{index}")
 

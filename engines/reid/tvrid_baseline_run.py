@@ -19,6 +19,7 @@ from engines.reid.methods.tvrid_baseline import (
     prepared,
 )
 from engines.reid.methods.tvrid_baseline import Passage as Frames
+from engines.reid.recipe import settings_of
 from engines.reid.task import Picture
 from engines.reid.tvrid_set import Passage
 
@@ -30,11 +31,15 @@ def train(some: Sequence[Passage], method: TvridBaseline, folder: Path, shown: T
     """Train it on these passages in a folder of its own; gives the file of the network."""
     ready = [frames_of(one, evenly(range(len(one.shots)), method.frames), method.size) for one in some]
     task = PassageTask(
-        [Picture(NOWHERE, one.person) for one in some], seed=42, workers=1, shown=lambda at: ready[at]
+        [Picture(NOWHERE, one.person) for one in some],
+        seed=42,
+        workers=1,
+        is_mixed=True,
+        shown=lambda at: ready[at],
     )
     task.seed_all()
     network = method.network(task.people_count, 1)
-    told = {"track": method.track, "size": method.size, "frames": method.frames, "epochs": method.epochs}
+    told = settings_of(method)
     return Training(folder, network, task, told, shown).fit(method.phases(network, task))
 
 

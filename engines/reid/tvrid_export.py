@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from configs.build import InputError
 from engines._overhead_maps import CHANNELS, LAYERS, MAPS, NUMBERS, SIDE
+from engines.reid.blocks import in_blocks
 from engines.reid.discriminant import discriminants
 from engines.reid.export import OPSET
 from engines.reid.lessons import Lessons
@@ -37,10 +38,14 @@ class _Layers(nn.Module):
     def __init__(self, network: Network, last: nn.Linear) -> None:
         super().__init__()
         self.network, self.last = network, last
+        self.maps = in_blocks(network.maps, MAPS, CHANNELS)
 
     def forward(self, layers: Tensor) -> Tensor:
         maps, numbers = layers[:, : MAPS * CHANNELS], layers[:, MAPS * CHANNELS, 0, :NUMBERS]
-        return _sure(self.network, self.last, _both_ways(self.network, maps, numbers))
+        seen = self.maps(torch.cat([maps, half_turned(maps)]))
+        joined = self.network.joined(torch.cat([seen, numbers.repeat(2, 1)], dim=1))
+        one, other = self.network.trunk(joined).chunk(2)
+        return _sure(self.network, self.last, 0.5 * (one + other))
 
 
 class _Pictures(nn.Module):

@@ -48,9 +48,9 @@ class Network(nn.Module):
         self.maps = nn.Sequential(
             layer(MAPS * CHANNELS, 48, 2, MAPS),
             layer(48, 96, 2, MAPS),
-            layer(96, 144, 1, MAPS),
-            layer(144, 192, 2, MAPS),
-            nn.Conv2d(192, 96, 1, groups=MAPS),
+            layer(96, 120, 1, MAPS),
+            layer(120, 168, 2, MAPS),
+            nn.Conv2d(168, 96, 1, groups=MAPS),
             nn.Flatten(),
         )
         self.joined = nn.Linear(96 * 16 + NUMBERS, WIDTH)

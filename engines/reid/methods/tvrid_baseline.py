@@ -171,6 +171,7 @@ class TvridBaseline(Method):
     batch: int = 8
     lr: float = 1e-3
     margin: float = 0.25
+    warm_up: int = 0  # epochs in which the rate grows; ours, for a trunk that begins at random
 
     def __post_init__(self) -> None:
         for name in ("frames", "epochs", "batch"):
@@ -211,7 +212,7 @@ class TvridBaseline(Method):
         return Phase(
             self.epochs,
             torch.optim.Adam(trained, self.lr),
-            lambda epoch: self.lr,
+            lambda epoch: self.lr * min(epoch / (self.warm_up + 1), 1.0),
             Shuffled(len(people), self.batch),
             partial(self._read, task, people),
             loss,

@@ -37,15 +37,17 @@ class Seen(NamedTuple):
 
     pictures: Tensor  # (n * frames, 4, HIGH_PX, WIDE_PX), see Upright.layers
     depths: Tensor  # (n * frames, 2, *CELLS), of 0 to 1
+    heights: Tensor  # (n * frames,), as measured, in the unit of the numbers beside maps
     people: Tensor  # (n,)
 
 
 class Said(NamedTuple):
-    """By depth, and by colour and depth: vectors (n, LENGTH) as long as they are sure; and depth (n, 2, *CELLS)."""
+    """By depth, and by colour and depth: vectors (n, LENGTH) as long as they are sure; and what training looks at."""
 
     shapes: Tensor
     looks: Tensor
-    depths: Tensor
+    depths: Tensor  # (n, 2, *CELLS)
+    heights: Tensor  # (n,), as the first of the numbers beside maps
 
 
 class PictureNetwork(nn.Module):
@@ -57,15 +59,18 @@ class PictureNetwork(nn.Module):
         self.placed = nn.Linear(NUMBERS, 40)
         self.fine = nn.Sequential(layer(40, 64, 1), layer(64, 64, 1))
         self.coarse = nn.Sequential(layer(64, 96, 2), layer(96, 96, 1))
-        self.coarsest = nn.Sequential(layer(96, 96, 2), layer(96, 96, 1))
-        self.down = nn.ModuleList(nn.Conv2d(width, 32, 1) for width in (96, 96, 64))
+        self.coarsest = nn.Sequential(layer(96, 80, 2), layer(80, 80, 1))
+        self.down = nn.ModuleList(nn.Conv2d(width, 32, 1) for width in (80, 96, 64))
         self.depth = nn.Sequential(layer(32, 32, 1), nn.Conv2d(32, 2, 1))
         self.reader = nn.Sequential(
             layer(32 + SHOWN, 56, 1), layer(56, 72, 2), layer(72, 96, 2), nn.Conv2d(96, 24, 1), nn.Flatten()
         )
         self.joined = nn.Linear(24 * (CELLS[0] // 4) * (CELLS[1] // 4) + NUMBERS, READ)
-        self.trunk = nn.Sequential(nn.BatchNorm1d(READ), nn.ReLU())
+        self.trunk = nn.Sequential(
+            nn.BatchNorm1d(READ), nn.ReLU(), nn.Linear(READ, READ), nn.BatchNorm1d(READ), nn.ReLU()
+        )
         self.vectors, self.sureness = nn.Linear(READ, 2 * LENGTH), nn.Linear(READ, 2)
+        self.height = nn.Linear(READ, 1)
 
     def forward(self, pictures: Tensor) -> Said:
         """Of pictures (n, 4, HIGH_PX, WIDE_PX)."""
@@ -82,7 +87,8 @@ class PictureNetwork(nn.Module):
         read = self.trunk(self.joined(torch.cat([self.reader(torch.cat(shown, dim=1)), numbers], dim=1)))
         shapes, looks = self.vectors(read).split(LENGTH, dim=1)
         sure = torch.sigmoid(self.sureness(read))
-        return Said(F.normalize(shapes) * sure[:, :1], F.normalize(looks) * sure[:, 1:], depths)
+        vectors = F.normalize(shapes) * sure[:, :1], F.normalize(looks) * sure[:, 1:]
+        return Said(*vectors, depths, self.height(read)[:, 0])
 
 
 @dataclass
@@ -106,14 +112,15 @@ class TvridPicture(Method):
     """Settings; `frames` is of a passage in the lessons."""
 
     epochs: int = 9
-    people_a_batch: int = 32
-    passages_each: int = 4
+    people_a_batch: int = 16
+    passages_each: int = 2
     frames: int = 2
-    lr: float = 3e-3
+    lr: float = 2e-3
     weight_decay: float = 5e-4
     scale: float = 20.0  # of the cosines with teachers
     margin: float = 0.1  # of those cosines
     depth_weight: float = 1.0
+    height_weight: float = 1.0
     likeness_weight: float = 2.0
     light: float = 0.2  # deviation of the logarithm of the exposure, and of each colour's gain half of that
     erase: float = 0.3  # probability
@@ -134,6 +141,7 @@ class TvridPicture(Method):
                 "high": 10 * (there * (known[:, 1] - high).abs()).mean(),
             }
             terms = {name: self.depth_weight * term for name, term in terms.items()}
+            terms["height"] = self.height_weight * F.smooth_l1_loss(said.heights.float(), seen.heights)
             for name, vectors, teachers in (
                 ("shapes", said.shapes, task.shapes),
                 ("looks", said.looks, task.looks),
@@ -171,7 +179,8 @@ class TvridPicture(Method):
         for one in range(len(pictures)):
             if generator.random() < self.erase:
                 erased(pictures[one, :3], generator)
-        return Seen(pictures, depths.float() / 255, task.people[torch.from_numpy(batch)])
+        heights = torch.from_numpy(np.concatenate([of.numbers[where, 0] for of, where in rows]))
+        return Seen(pictures, depths.float() / 255, heights, task.people[torch.from_numpy(batch)])
 
     def _lit(self, colors: Tensor, generator: Generator) -> Tensor:
         """In other light, a set's frames in the same."""

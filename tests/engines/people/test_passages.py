@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.people.anybody import any_light, anybody, dressed_like
-from engines.people.passages import Place, Way, points_of
+from engines.people.passages import Place, Some, Way, points_of
 from engines.reid.overhead_people import SITE, crowd, strangers
 
 PEOPLE = strangers(3, 4)
@@ -27,6 +27,14 @@ def test_the_same_key_gives_the_same_pictures_whatever_was_drawn_before():
         assert np.array_equal(a.color, b.color)
         assert np.array_equal(a.depth, b.depth)
     assert not np.array_equal(shots(one)[1].depth, shots(one, key=8)[1].depth)
+
+
+def test_some_of_the_frames_are_those_of_the_whole_way():
+    whole, some = shots(place(), frames=4), shots(place(), frames=Some(4, {2, 1}))
+    assert len(some) == 2
+    for a, b in zip(whole[1:3], some, strict=True):
+        assert np.array_equal(a.color, b.color)
+        assert np.array_equal(a.depth, b.depth)
 
 
 @pytest.mark.parametrize("name", SITE)

@@ -7,6 +7,7 @@ import torch
 from configs.build import InputError
 from engines._overhead_maps import CHANNELS, MAPS, NUMBERS, SIDE
 from engines.reid import lessons, upright
+from engines.reid.blocks import in_blocks
 from engines.reid.fit import Training
 from engines.reid.lessons import Lessons
 from engines.reid.methods.tvrid import (
@@ -89,6 +90,20 @@ def test_every_term_reaches_every_part_that_is_learned(name):
     phase = method.phases(network, task)[name]()
     sum(phase.loss(phase.read(phase.draw(task.generator("x"))[0], task.generator("y"))).values()).backward()
     assert [name for name, one in network.named_parameters() if one.grad is None] == []
+
+
+def test_layers_in_whole_blocks_say_the_same():
+    network = Network(3).eval()
+    for one in network.maps.modules():
+        if isinstance(one, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(one.running_var, 0.5, 2.0)
+            torch.nn.init.normal_(one.running_mean)
+            torch.nn.init.normal_(one.bias)
+    wide, maps = in_blocks(network.maps, MAPS, CHANNELS), torch.randn(2, MAPS * CHANNELS, SIDE, SIDE)
+    grouped = [one for one in wide if isinstance(one, torch.nn.Conv2d)]
+    assert [one.out_channels // MAPS % 16 for one in grouped] == [0] * 5
+    with torch.inference_mode():
+        assert wide(maps) == pytest.approx(network.maps(maps), abs=1e-5)
 
 
 def made(folder):

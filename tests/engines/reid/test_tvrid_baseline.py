@@ -106,6 +106,14 @@ def test_its_loss_is_of_squared_distances(small_set):
     assert phase.loss(seen)["triplet"].item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize(("warm_up", "rates"), [(0, [1e-3, 1e-3, 1e-3]), (3, [2.5e-4, 5e-4, 1e-3])])
+def test_its_rate_stays_what_it_is_after_the_warm_up(small_set, warm_up, rates):
+    method = TvridBaseline(track="depth", size=66, frames=1, batch=2, warm_up=warm_up)
+    task = method.task(Tvrid(small_set).train(), seed=1)
+    phase = method.phases(method.network(3, 4), task)["triplets"]()
+    assert [phase.rate(epoch) for epoch in (1, 2, 9)] == pytest.approx(rates)
+
+
 def test_refuses_a_size_of_which_nothing_is_left():
     with pytest.raises(ValueError, match="size must be at least 66"):
         TvridBaseline(size=64)
