@@ -26,10 +26,11 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from painted_people import painted_people  # noqa: E402
 
+from engines.reid.captioned import CaptionedTask  # noqa: E402
 from engines.reid.data.synthped import SynthPed  # noqa: E402
 from engines.reid.export import export  # noqa: E402
 from engines.reid.fit import Place, Training  # noqa: E402
-from engines.reid.method import Phase  # noqa: E402
+from engines.reid.method import Phase, TextMethod  # noqa: E402
 from engines.reid.methods.tvrid_baseline import PassageTask  # noqa: E402
 from engines.reid.recipe import method_of, read_recipe  # noqa: E402
 from engines.reid.task import Picture, Task  # noqa: E402
@@ -89,8 +90,12 @@ def prepared(recipe: str, batch: int) -> tuple[Any, Task]:
     each = min(4, batch // 2)
     people = batch // each
     small = {"prompt_batch": batch, "people_a_batch": people, "pictures_each": each}
+    small |= {"captions_a_batch": batch} if asked.method == "unified" else {}
     method = method_of(asked.method, {**asked.settings, **small}, recipe)
-    task = Task(painted_people(people, each * STEPS, size=(128, 64)), device=DEVICE)
+    shown = painted_people(people, each * STEPS, size=(128, 64))
+    said = tuple(f"a person, the {number}th of all" for number in range(len(shown)))
+    captioned = isinstance(method, TextMethod)
+    task = CaptionedTask(shown, device=DEVICE, captions=said) if captioned else Task(shown, device=DEVICE)
     task.is_mixed = asked.precision == "bf16" and DEVICE == "cuda"
     task.seed_all()
     return method, task

@@ -2,7 +2,9 @@
 
 from painted_people import painted_people
 
+from engines.reid.captioned import CaptionedTask
 from engines.reid.fit import Training
+from engines.reid.method import TextMethod
 from engines.reid.recipe import method_of
 from engines.reid.task import Task
 
@@ -14,6 +16,8 @@ DPM = {**SMALL, "levels": (1, 2, 5, 6), "saliency_epochs": 1}
 SAGA = {
     **SMALL, "taps": (4,), "first_epochs": 1, "refined_epochs": 1, "views": 2, "classifiers": 2, "anchors": 6,
 }  # fmt: skip
+UNIFIED = {**SMALL, "captions_a_batch": 8, "text_epochs": 1, "text_lr": 1e-4}
+CAPTIONS = ("a person with a red top", "someone with blue shoes", "a pedestrian who has a backpack")
 TWINS = {
     "clip_reid": ("clip_reid", SMALL),
     "dpm": ("dpm", DPM),
@@ -24,6 +28,25 @@ TWINS = {
         {**SAGA, "taps": (2, 5), "domain": "camera", "sie": True, "views": 0, "classifiers": 1},
     ),
     "saga without words": ("saga", {**SAGA, "kind": "free", "domain": "grounded", "queries": "broadcast"}),
+    "unified": ("unified", UNIFIED),
+    "unified in turn": (
+        "unified",
+        {**UNIFIED, "mixing": "alternate", "supervision": "both", "text_loss": "itc"},
+    ),
+    "unified one after the other": (
+        "unified",
+        {
+            **UNIFIED,
+            "mixing": "sequential",
+            "text_in_vision": "frozen",
+            "stage_t": "joint",
+            "projection": True,
+        },
+    ),
+    "unified of the same people": (
+        "unified",
+        {**UNIFIED, "mixing": "concat_ids", "text_id_weight": 1.0, "projection": True},
+    ),
     "dpm without transfer": ("dpm", {**DPM, "saliency": "none", "from_text": True, "i2t_weight": 1.0}),
 }
 FILES = [name for name, (file, _) in TWINS.items() if name == file]
@@ -38,7 +61,11 @@ def twin(name):
 def training(name, folder, method=None, people=None, **settings):
     """Not begun yet; and its phases."""
     made = method or twin(name)
-    task = Task(people or painted_people(), **settings)
+    shown = people or painted_people()
+    task = Task(shown, **settings)
+    if isinstance(made, TextMethod):
+        said = tuple(f"{CAPTIONS[n % 3]}, {n % 7} more" for n in range(len(shown)))
+        task = CaptionedTask(shown, **settings, captions=said)
     task.seed_all()
     network = made.network(task.people_count, task.camera_count)
     told = {"method": name, "people": task.people_count, "cameras": task.camera_count}

@@ -25,6 +25,7 @@ from engines.reid.methods.saga import Saga
 from engines.reid.methods.tvrid import Tvrid
 from engines.reid.methods.tvrid_baseline import TvridBaseline
 from engines.reid.methods.tvrid_picture import TvridPicture
+from engines.reid.methods.unified import Unified
 from engines.reid.recipe import Recipe
 from engines.reid.trained import Trained
 from engines.ssd import Ssd
@@ -133,7 +134,7 @@ def settings_of(part):
 
 
 ENGINES = [OverheadDepth, OverheadDescriptor, Yolox, Ssd, Yolo, Ultralytics, Embedder, TvridEmbedder]
-TRAINING = [Recipe, ClipReid, Dpm, Saga, SynthPed, Tvrid, TvridBaseline, TvridPicture, Trained]
+TRAINING = [Recipe, ClipReid, Dpm, Saga, Unified, SynthPed, Tvrid, TvridBaseline, TvridPicture, Trained]
 
 
 @pytest.mark.parametrize(

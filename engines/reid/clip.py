@@ -124,9 +124,10 @@ class TextEncoder(nn.Module):
 
     def embedded(self, words: Tensor, ends: Tensor) -> Tensor:
         """Texts of embedded words (count, context, width) that end at these places."""
-        used = int(ends.max()) + 1  # nothing looks behind the end
+        # nothing looks behind the end; a network that is exported must take ends wherever they are
+        used = self.context if torch.onnx.is_in_onnx_export() else int(ends.max()) + 1
         tokens = self.transformer(words[:, :used] + self.positional_embedding[:used])
-        there = torch.arange(len(words), device=words.device)
+        there = torch.arange(words.shape[0], device=words.device)
         return self.ln_final(tokens[there, ends]) @ self.text_projection  # type: ignore[no-any-return]
 
 

@@ -12,7 +12,7 @@ import yaml
 from torch import Tensor, nn
 
 from configs.build import InputError
-from engines.reid.method import MaskedMethod, PictureMethod
+from engines.reid.method import MaskedMethod, PictureMethod, TextMethod
 
 OPSET = 17
 BYTES = 255
@@ -46,6 +46,30 @@ def export(method: PictureMethod, network: nn.Module, path: Path, licence: str =
     return described
 
 
+def export_texts(method: TextMethod, network: nn.Module, path: Path) -> Path:
+    """What it says of texts as `path`: numbers of tokens (n, context) in, vectors of length 1 out."""
+    numbers = method.reader()(["a person", "somebody else"])
+    names: dict[str, Any] = {"input_names": ["tokens"], "output_names": ["vectors"]}
+    axes = {name: {0: "n"} for name in ("tokens", "vectors")}
+    try:
+        with warnings.catch_warnings():  # the exporter, about itself
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _Texts(method, network).eval(),
+                (numbers,),
+                path,
+                opset_version=OPSET,
+                dynamo=False,
+                dynamic_axes=axes,
+                **names,
+            )
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written, {error.strerror}; make room, or name another place"
+        ) from error
+    return path
+
+
 class _Vectors(nn.Module):
     def __init__(self, method: PictureMethod, network: nn.Module) -> None:
         super().__init__()
@@ -58,6 +82,11 @@ class _Vectors(nn.Module):
 class _Seen(_Vectors):
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         return self.method.seen(self.network, pictures)  # type: ignore[attr-defined, no-any-return]
+
+
+class _Texts(_Vectors):
+    def forward(self, numbers: Tensor) -> Tensor:
+        return self.method.texts(self.network, numbers)  # type: ignore[attr-defined, no-any-return]
 
 
 def _manifest(method: PictureMethod, path: Path, lengths: dict[str, int], licence: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from engines.reid.data._records import Record
 from engines.reid.samplers import Batch, Draw, Generator
 from engines.reid.schedules import Schedule
 from engines.reid.task import Picture, Task
+from engines.reid.tokenizer import Tokenizer
 
 Terms = dict[str, Tensor]  # of a loss, weighted, by name
 
@@ -82,3 +83,15 @@ class MaskedMethod(PictureMethod):
 
     def vectors(self, network: Any, pictures: Tensor) -> Tensor:
         return self.seen(network, pictures)[0]
+
+
+class TextMethod(PictureMethod):
+    """A method whose network gives texts vectors that those of pictures are compared with."""
+
+    @abstractmethod
+    def reader(self) -> Tokenizer:
+        """What makes numbers of texts."""
+
+    @abstractmethod
+    def texts(self, network: Any, numbers: Tensor) -> Tensor:
+        """Vectors of length 1, of numbers of tokens (batch, context)."""

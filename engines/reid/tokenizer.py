@@ -34,6 +34,9 @@ class Tokenizer(Protocol):
     def words(self, text: str) -> list[int]:
         """The numbers of a text, without those that begin and end it."""
 
+    def unknown(self, text: str) -> list[str]:
+        """The words of a text that mean nothing to the encoder."""
+
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Texts as (count, context), begun, ended, and filled with 0."""
 
@@ -50,6 +53,10 @@ class ClipTokenizer:
     def words(self, text: str) -> list[int]:
         cleaned = " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split()).lower()
         return [number for word in WORD.findall(cleaned) for number in self._parts(word)]
+
+    def unknown(self, text: str) -> list[str]:
+        """Those in another script than English: of all others it has at least the letters."""
+        return [word for word in text.split() if FOREIGN.search(word)]
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         foreign = sum(FOREIGN.search(text) is not None for text in texts)
@@ -86,6 +93,9 @@ class WordTokenizer:
 
     def words(self, text: str) -> list[int]:
         return [self._numbers.get(word, 1) for word in WORD.findall(text.lower())]
+
+    def unknown(self, text: str) -> list[str]:
+        return [word for word in WORD.findall(text.lower()) if word not in self._numbers]
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         return _begun_and_ended(map(self.words, texts), self._begin, self._begin + 1, self.context)

@@ -17,7 +17,7 @@ from torch import Tensor
 from configs.build import InputError
 from engines._pictures import readable
 from engines.reid import checkpoint
-from engines.reid.method import MaskedMethod, PictureMethod
+from engines.reid.method import MaskedMethod, PictureMethod, TextMethod
 from engines.reid.recipe import method_of
 
 BATCH = 64
@@ -78,6 +78,29 @@ class Trained:
             np.asarray(vectors * has_pixels[:, None], np.float32),
             np.asarray(visibility * has_pixels[:, None], np.float32),
         )
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """A vector of length 1 for each text, which those of pictures are compared with: (n, d)."""
+        method, network = self._texts_of()
+        vectors = [np.empty((0, 0), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(texts), BATCH):
+                numbers = method.reader()(list(texts[start : start + BATCH])).to(self.device)
+                vectors.append(method.texts(network, numbers).float().cpu().numpy())
+        return np.concatenate(vectors[1:] or vectors)
+
+    def unknown(self, text: str) -> list[str]:
+        """The words of a text that mean nothing to it."""
+        return self._texts_of()[0].reader().unknown(text)
+
+    def _texts_of(self) -> tuple[TextMethod, Any]:
+        if self._made is None:
+            self.open()
+        assert self._made is not None
+        method, network = self._made
+        if not isinstance(method, TextMethod):
+            raise InputError(f"{self.file}: {type(method).__name__} reads no text; name one of unified's")
+        return method, network
 
 
 def _seen(

@@ -48,6 +48,7 @@ class SynthPed(DataSet):
         3,
     )  # 0 to 3 on the ground, 4 and 5 in the air, 6 and 7 in infrared
     size: tuple[int, int] = (128, 64)  # height, width in px
+    captioned: bool = False  # whether pictures of training come with a caption
     protocols: ClassVar = ("ground", "aerial_to_ground", "infrared_to_color", "text_to_image")
     needs_folder: ClassVar = False
 
@@ -66,7 +67,8 @@ class SynthPed(DataSet):
         return Laboratory(Crowd(self.seed, self.correlation, self.look_alikes, self.site), self.size)
 
     def train(self) -> tuple[Record, ...]:
-        return relabelled(self.records(range(self.train_people), self.train_cameras), self._place)
+        made = relabelled(self.records(range(self.train_people), self.train_cameras), self._place)
+        return tuple(map(self._with_caption, made)) if self.captioned else made
 
     def validation(self, protocol: str) -> Trial:
         """As a trial, of people who are in no trial."""
@@ -112,9 +114,12 @@ class SynthPed(DataSet):
         return single_query(tuple(self.records(people, of[view])), ground)
 
     def _caption(self, record: Record) -> Record:
+        return replace(self._with_caption(record), name=f"{record.name}#0", reads="text")
+
+    def _with_caption(self, record: Record) -> Record:
         seen = self.laboratory.seen(key := _key(record.path))
         said = caption_of(seen.attributes, seen.parts, drawn(self.seed, "caption", *key))
-        return replace(record, name=f"{record.name}#0", caption=said.text, reads="text")
+        return replace(record, caption=said.text)
 
 
 _VIEWS: tuple[Any, ...] = ("ground", "aerial", "infrared")
