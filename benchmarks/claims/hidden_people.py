@@ -66,6 +66,6 @@ def encoded(pictures: Sequence[np.ndarray], encode: Encode) -> list[np.ndarray]:
     return [np.concatenate(some) for some in zip(*parts, strict=True)]
 
 
-def small(people_count: int, seed: int = 1) -> SynthPed:
+def small(people_count: int, seed: int = 1, test: int = 100) -> SynthPed:
     """The set at the size of the twins."""
-    return SynthPed(Path(), seed=seed, train_people=people_count, size=(64, 32))
+    return SynthPed(Path(), seed=seed, train_people=people_count, test_people=test, size=(64, 32))
