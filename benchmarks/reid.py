@@ -1,6 +1,6 @@
 """What training costs: two steps of every recipe at full size, ours beside a plain loop, and the network as ONNX.
 
-    python benchmarks/reid.py [steps [RECIPE] | loop | onnx | epoch] [--batch N]
+    python benchmarks/reid.py [steps [RECIPE] | loop | onnx [RECIPE] | epoch] [--batch N]
 
 `epoch` is not part of all: a whole one of stage 2 at full size, batches of 64, on SynthPed, which draws as it goes.
 Weights are random and people painted: it says how long and how much memory, not how well. On the GPU if there is one.
@@ -56,7 +56,7 @@ def main() -> None:
     if given.part in (None, "loop"):
         loop(given.batch)
     if given.part in (None, "onnx"):
-        onnx(given.batch)
+        onnx(given.recipe or SMALLEST, given.batch)
     if given.part == "epoch":
         epoch()
 
@@ -178,15 +178,15 @@ def plain(phase: Phase, ready: list[Any]) -> None:
         torch.cuda.synchronize()
 
 
-def onnx(batch: int) -> None:
-    """The image encoder of the smallest recipe, on PyTorch and OpenVINO, with the same threads, in turns."""
+def onnx(recipe: str, batch: int) -> None:
+    """The image encoder of a recipe, on PyTorch and OpenVINO, with the same threads, in turns."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
-    method, task = prepared(SMALLEST, batch)
+    method, task = prepared(recipe, batch)
     network = method.network(task.people_count, task.camera_count).eval()
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "clip_reid.onnx"
+        path = Path(folder) / "embedder.onnx"
         export(method, network, path)
         core, threads = openvino.Core(), torch.get_num_threads()
         fp32 = {
@@ -199,7 +199,7 @@ def onnx(batch: int) -> None:
             engines["openvino bf16"] = core.compile_model(
                 path, "CPU", fp32 | {"INFERENCE_PRECISION_HINT": "bf16"}
             )
-        print(f"### The exported embedder, ViT-B/16, {threads} threads\n")
+        print(f"### The exported embedder of {recipe}, {threads} threads\n")
         print("| | batch | ms a picture | torch / it | the same by processor time | least cosine |")
         print("|---|---|---|---|---|---|")
         for count in (1, batch):
