@@ -54,7 +54,7 @@ class Match(Stage[Embedding | Command, Given]):
     split_evidence: float = -2.5
     votes: int = 3
     wait_s: float = 3.0  # then it is decided without
-    doubt_s: float = 8.0  # what is doubted may wait for more looks until it has been there for so long
+    doubt_s: float = 5.0  # what is doubted may wait for more looks until it has been there for so long
     min_new_s: float = 1.0  # nobody new is made of what was seen for less: it may be a limb, a bag, a trolley
     event_every_s: float = 2.0
     lost_after_s: float = 5.0

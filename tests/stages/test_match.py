@@ -304,9 +304,9 @@ def doubted(closes_s, **settings):
 
 
 def test_what_is_doubted_waits_for_more_but_not_for_ever_nor_when_nothing_more_can_come():
-    assert doubted(closes_s=None) == 48.25
+    assert doubted(closes_s=None) == 45.25
     assert doubted(closes_s=None, doubt_s=3.0) == 43.25
-    assert doubted(closes_s=45.0) == 45.0
+    assert doubted(closes_s=44.0) == 44.0
     assert doubted(closes_s=None, doubt_s=0.1) == 42.0
 
 
