@@ -188,3 +188,14 @@ def test_prototypes_may_begin_at_what_the_texts_say(tmp_path):
 def test_a_wrong_setting_is_said(settings, said):
     with pytest.raises(ValueError, match=said):
         replace(twin("dpm"), **settings).network(2, 1)
+
+
+@torch.no_grad()
+def test_patches_may_be_changed_before_they_are_told_where_they_are():
+    visual = twin("dpm").network(2, 1).eval().clip.visual
+    one, other = torch.randn(2, 1, 3, 64, 32)
+    assert not torch.allclose(visual(one).last, visual(other).last)
+    hidden = [visual(some, patched=torch.zeros_like).last for some in (one, other)]
+    assert torch.equal(*hidden)
+    behind = visual(one, patched=lambda own: mixed(own, visual.patches(other), torch.zeros(1, 32))).last
+    assert torch.allclose(behind, visual(other).last, atol=1e-5)

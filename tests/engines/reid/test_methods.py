@@ -7,6 +7,7 @@ import yaml
 from method_twins import FILES, TWINS, training, twin
 from painted_people import painted_people
 
+from configs.build import InputError
 from engines._embedder_file import EmbedderFile
 from engines.reid import checkpoint
 from engines.reid.export import export
@@ -96,3 +97,23 @@ def test_as_onnx_it_embeds_as_it_does_here(name, tmp_path):
     else:
         assert described["output"] == {"length": vectors.shape[1], "parts": shown.shape[1]}
         assert visibility[:5] == pytest.approx(shown, abs=1e-3) and shown.std() > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "said"),
+    [
+        ("dpm without transfer", 5, r"must say of 5 parts how far they show, says \[192\]"),
+        ("clip_reid", 4, "must say of 4 parts how far they show, says nothing"),
+    ],
+)
+def test_a_manifest_that_says_other_parts_than_there_are_is_refused(name, parts, said, tmp_path):
+    path = tmp_path / "twin.onnx"
+    described = export(twin(name), twin(name).network(2, 1), path)
+    told = yaml.safe_load(described.read_text())
+    told["output"]["parts"] = parts
+    described.write_text(yaml.safe_dump(told))
+    engine = EmbedderFile(str(path), runtime="onnxruntime")
+    engine.open()
+    with pytest.raises(InputError, match=said):
+        engine.seen([painted_people()[0].image])
+    engine.close()
