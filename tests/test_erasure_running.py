@@ -59,7 +59,7 @@ def within(seconds, is_so):
     return found
 
 
-LEFT = 2  # copies of a vector on its way to the store
+LEFT = 3  # as many looks as a decision waits for: each came in a message of its own, which is freed as it is
 
 
 def test_who_is_erased_from_a_run_at_work_is_gone_from_its_memory_and_its_files(people, graph, tmp_path):
