@@ -15,10 +15,10 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -43,7 +43,7 @@ from pipeline.messages import Command, CorrectionEvent, Embedding, IdentityEvent
 from pipeline.session import Session  # noqa: E402
 from stages.embed import Embed  # noqa: E402
 from stages.match import Given, Match  # noqa: E402
-from stages.source.simulated import write_truth  # noqa: E402
+from stages.source.simulated import _scene, write_truth  # noqa: E402
 
 CROWD = {"people": 24, "seconds": 120.0, "fps": 10.0}
 SAYS_NOTHING = 0.80  # the main graph's `midpoint`
@@ -54,9 +54,9 @@ Step = int | Embedding  # the time has passed to, or somebody was looked at
 
 @dataclass
 class Told(Match):
-    """The matcher, which keeps what it is told."""
+    """The matcher, which keeps what it is told, for all its copies: a graph makes one of its own."""
 
-    steps: list[Step] = field(default_factory=list, init=False)
+    steps: ClassVar[list[Step]] = []
 
     def process(self, message: Embedding | Command) -> Iterator[Given]:
         if isinstance(message, Embedding):
@@ -95,16 +95,18 @@ class Decision(NamedTuple):
 
 def simulated(seed: int, in_same_clothes: bool) -> Site:
     """The main graph's, in one process."""
-    file, crowd, told = GraphFile.read(MAIN), {**CROWD, "seed": seed}, Told()
+    file, crowd = GraphFile.read(MAIN), {**CROWD, "seed": seed}
+    Told.steps.clear()
     staging.crowd_of = _in_same_clothes if in_same_clothes else crowd_of
+    _scene.cache_clear()
     with tempfile.TemporaryDirectory(prefix="decisions-") as folder:
         work = Path(folder)
         write_truth(work, crowd, file.site, list(file.cameras))
         session = Session(file, Choices(simulate=crowd, positions=True, executor="inline"), work)
-        session.graph = Graph(exchanged(match=told)(session.graph.nodes))
+        session.graph = Graph(exchanged(match=Told())(session.graph.nodes))
         if status := session.conduct(say=print):
             raise SystemExit(status)
-        return Site(told.steps, read_run(work), tuple(read_truth(work)))
+        return Site(tuple(Told.steps), read_run(work), tuple(read_truth(work)))
 
 
 def _in_same_clothes(people: int, seed: int) -> list[Person]:
