@@ -6,8 +6,7 @@ Only 8-bit RGB and 16-bit grey, not interlaced, without further chunks; what els
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
 import deflate
 import numpy as np
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 from configs.kernels import kernel
 
 Bytes = NDArray[np.uint8]
-F = TypeVar("F", bound=Callable[..., object])
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 RGB8, GREY16 = (

@@ -4,8 +4,7 @@ those whose bits are nearest (engines/index/sketches.py), so that what is found 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ EXACT = 256
 NEAR = 24  # vectors that are multiplied for each who is asked for, at least
 DIGITS = 5  # the last bits of a product depend on the machine
 
-F = TypeVar("F", bound=Callable[..., Any])
 Floats = NDArray[np.float32]
 Rows = NDArray[np.integer[Any]]
 

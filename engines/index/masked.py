@@ -8,8 +8,7 @@ score is another one the other way round. All the same everywhere, a mask change
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,6 @@ SHORTLIST = 200  # who are looked at through the mask: those who are most like w
 DIGITS = 5  # the last bits of a product depend on the machine
 LEAST = 1e-12  # of the square of what shows: below it nothing does
 
-F = TypeVar("F", bound=Callable[..., Any])
 Floats = NDArray[np.float32]
 
 

@@ -5,8 +5,6 @@ BoxMotion: places (n, 4), speeds (n, 4), covariances (n, 2, 2, 2).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,6 @@ from configs.kernels import kernel
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
-F = TypeVar("F", bound=Callable[..., Any])
 
 LEAST_PX = 4.0  # a box that is expected to shrink stays as large
 FORGETS_S = 0.5  # what grows or shrinks does not go on doing so

@@ -76,9 +76,7 @@ class ZonePeople:
         older = {"sure_ns": parts["seen_ns"], "beside_s": np.zeros(len(parts["ids"]))}  # of an older version
         columns = {name: parts.get(name, older.get(name)).copy() for name in _COLUMNS}
         motion, entries = FloorMotion(**parts["motion"]), Entries(*parts["entries"])
-        return cls(
-            motion, **columns, entries=entries, **{name: parts[name] for name in _NUMBERS if name in parts}
-        )
+        return cls(motion, **columns, entries=entries, **{name: parts[name] for name in _NUMBERS})
 
     def _keep(self, rows: NDArray[np.bool_]) -> None:
         self.motion = self.motion[rows]

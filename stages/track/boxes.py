@@ -136,7 +136,8 @@ class BoxTracker(Stage[Detections, Tracks]):
             name: {part: getattr(getattr(self._people, name), part) for part in BoxMotion.__slots__}
             for name in _MOTIONS
         }
-        columns = {name: getattr(self._people, name) for name in _COLUMNS}
+        # looks stay in memory: what is kept in a store is sealed by whose it is, which is not known here
+        columns = {name: getattr(self._people, name) for name in _COLUMNS if name != "looks"}
         camera = {part: getattr(self._camera, part) for part in BoxCamera.__slots__}
         return {
             "columns": columns,
@@ -152,8 +153,8 @@ class BoxTracker(Stage[Detections, Tracks]):
             BoxMotion(**one) for one in parts
         ]  # copied: kernels are compiled for what may be written to
         columns = {name: array.copy() for name, array in snapshot["columns"].items()}
-        columns.setdefault("looks", np.zeros((len(columns["ids"]), 0), np.float32))  # of an older version
-        self._people = _People(motions[0], motions[1], **columns)
+        unknown = np.zeros((len(columns["ids"]), 0), np.float32)
+        self._people = _People(motions[0], motions[1], **columns, looks=unknown)
         self._camera = BoxCamera(**snapshot["camera"])
         self._next_id, self._now_ns = snapshot["next_id"], snapshot["now_ns"]
 
@@ -193,7 +194,7 @@ class BoxTracker(Stage[Detections, Tracks]):
             return np.zeros((len(detections), 0), np.float32)
         sure = np.flatnonzero(detections.scores >= self.min_sure_score)
         looks = looks_of(self.embedder, detections.frame, detections.boxes, sure)
-        if self._people.looks.shape[1] != looks.shape[1]:  # restored of a run without
+        if self._people.looks.shape[1] != looks.shape[1]:  # restored: they are learned anew
             self._people.looks = np.zeros((len(self._people.ids), looks.shape[1]), np.float32)
         return looks
 
