@@ -172,19 +172,9 @@ def _constant_of_shape(taken: Any, told: Attributes) -> Tensor:
     return torch.full(_numbers(taken[0]), value.item(), dtype=value.dtype)
 
 
-def _expand(taken: Any, _: Attributes) -> Any:
-    x, wanted = taken[0], _numbers(taken[1])
-    return x.expand(torch.broadcast_shapes(x.shape, wanted))
-
-
-def _mod(taken: Any, told: Attributes) -> Any:
-    return _two(torch.fmod if told.get("fmod", 0) else torch.remainder)(taken, told)
-
-
-def _squeeze(taken: Any, told: Attributes) -> Tensor:
+def _squeeze(taken: Any, told: Attributes) -> Any:
     axes = _numbers(taken[1]) if len(taken) > 1 else told.get("axes")
-    squeezed: Tensor = taken[0].squeeze(tuple(axes)) if axes else taken[0].squeeze()
-    return squeezed
+    return taken[0].squeeze(tuple(axes)) if axes else taken[0].squeeze()
 
 
 def _unsqueeze(taken: Any, told: Attributes) -> Tensor:
@@ -200,6 +190,23 @@ def _clip(taken: Any, told: Attributes) -> Tensor:
     least, most = (told.get("min"), told.get("max")) if len(taken) == 1 else (_numbers(least), _numbers(most))
     clipped: Tensor = taken[0] if least is None and most is None else torch.clamp(taken[0], least, most)
     return clipped
+
+
+def _arg_max(taken: Any, told: Attributes) -> Tensor:
+    if told.get("select_last_index", 0):
+        raise UnknownOperator("it takes the last of equal ones")
+    axis = told.get("axis", 0)
+    places = torch.sort(taken[0], dim=axis, descending=True, stable=True)[1].narrow(axis, 0, 1)
+    return places if told.get("keepdims", 1) else places.squeeze(axis)
+
+
+def _layer_norm(taken: Any, told: Attributes) -> Any:
+    x, weight, *bias = taken
+    axes = tuple(range(told.get("axis", -1) % x.ndim, x.ndim))
+    mean = x.mean(axes, keepdim=True)
+    scale = (x.var(axes, keepdim=True, unbiased=False) + told.get("epsilon", 1e-5)).rsqrt()
+    made = (x - mean) * scale * weight
+    return [made + bias[0] if bias else made, mean, scale]
 
 
 def _top_k(taken: Any, told: Attributes) -> Any:
@@ -235,6 +242,7 @@ def _one(run: Callable[[Any], Any]) -> Callable[[Any, Attributes], Any]:
 OPERATORS: dict[str, Callable[[Any, Attributes], Any]] = {
     "Abs": _one(torch.abs),
     "Add": _two(torch.add),
+    "ArgMax": _arg_max,
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,
     "Cast": lambda taken, told: taken[0].to(DTYPES[told["to"]]),
@@ -247,7 +255,7 @@ OPERATORS: dict[str, Callable[[Any, Attributes], Any]] = {
     "Equal": _two(torch.eq),
     "Erf": _one(torch.erf),
     "Exp": _one(torch.exp),
-    "Expand": _expand,
+    "Expand": lambda taken, _: taken[0].expand(torch.broadcast_shapes(taken[0].shape, _numbers(taken[1]))),
     "Flatten": _flatten,
     "Gather": _gather,
     "GatherElements": _gather_elements,
@@ -258,12 +266,15 @@ OPERATORS: dict[str, Callable[[Any, Attributes], Any]] = {
     ),
     "HardSwish": _one(functional.hardswish),
     "Identity": _one(lambda x: x),
+    "LayerNormalization": _layer_norm,
     "MatMul": _two(torch.matmul),
     "MaxPool": _max_pool,
-    "Mod": _mod,
+    "Mod": lambda taken, told: _two(torch.fmod if told.get("fmod", 0) else torch.remainder)(taken, told),
     "Mul": _two(torch.mul),
     "Neg": _one(torch.neg),
     "Pow": lambda taken, _: _two(torch.pow)(taken, _).to(taken[0].dtype),
+    "Range": lambda taken, _: torch.arange(*(one.item() for one in taken), dtype=taken[0].dtype),
+    "ReduceL2": _reduced(lambda x, dim, keepdim: x.square().sum(dim, keepdim).sqrt()),
     "ReduceMax": _reduced(torch.amax),
     "ReduceMean": _reduced(torch.mean),
     "ReduceSum": _reduced(torch.sum),
@@ -283,6 +294,7 @@ OPERATORS: dict[str, Callable[[Any, Attributes], Any]] = {
     "Tanh": _one(torch.tanh),
     "TopK": _top_k,
     "Transpose": lambda taken, told: taken[0].permute(told.get("perm", list(range(taken[0].ndim))[::-1])),
+    "Trilu": lambda taken, told: (torch.triu if told.get("upper", 1) else torch.tril)(*taken),
     "Unsqueeze": _unsqueeze,
     "Where": _where,
 }
