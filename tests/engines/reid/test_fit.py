@@ -22,15 +22,6 @@ PROGRAM = Path(__file__).parents[2] / "training_twin.py"
 NEVER_S = 1e9
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """More would wait for each other on a busy machine; and the killed program has one too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """The weights of a training from beginning to end, and all its steps."""

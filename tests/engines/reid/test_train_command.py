@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 import yaml
 from painted_people import painted_people
 from typer.testing import CliRunner
@@ -28,15 +27,6 @@ TINY = {
     "people_a_batch": 3, "pictures_each": 2,
 }  # fmt: skip
 FOLDERS = ("bounding_box_train", "query", "bounding_box_test")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """More would wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +200,7 @@ def test_the_recipes_that_come_with_it_are_the_papers(path):
 def test_the_recipes_of_twins_need_neither_weights_nor_a_folder(path):
     asked = read_recipe(path)
     assert not method_of(asked.method, asked.settings, str(path)).lacks_weights
-    assert opened(asked.data_set, asked.data_settings, (str(path), "--data"), None).train_people == 200
+    assert opened(asked.data_set, asked.data_settings, (str(path), "--data"), None).train_people >= 200
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
