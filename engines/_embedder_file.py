@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -12,34 +13,47 @@ from configs.build import ConfigError, InputError
 from configs.known import known
 from engines._engine import ready
 from engines._manifest import File, Manifest, read_manifest
+from engines._model import Model
 from engines._network import chosen_runtime
 from engines._onnx import checked_onnx
 from engines._plan import Plan
 from engines.embedder import Embedder, _Output
+from engines.reader import Reader, ReaderOutput
+
+T = TypeVar("T")
 
 
-@dataclass
-class EmbedderFile(Embedder):
-    """`model` is the path of an ONNX file."""
-
-    def __post_init__(self) -> None:
-        path = Path(self.model)
-        self.manifest = _manifest_beside(path)
-        try:
-            self._output = msgspec.convert(self.manifest.output, known(_Output))
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"{path.with_suffix('.yaml')}: output: {str(error).lower()}") from error
-
+class _OfFile(Model):
     def open(self) -> None:
-        """As another embedder's, but nobody is asked whether the bytes are trusted."""
+        """As another model's, but nobody is asked whether the bytes are trusted."""
         path = Path(self.model)
         checked_onnx(path, (file.name for file in self.manifest.files))
         runtime, _ = chosen_runtime(path, self.runtime)
         self.use(ready(path, self.manifest, Plan(runtime, self.precision)))
 
 
-def _manifest_beside(path: Path) -> Manifest:
-    """With the sha256 of its files as they are."""
+@dataclass
+class EmbedderFile(_OfFile, Embedder):
+    """`model` is the path of an ONNX file."""
+
+    def __post_init__(self) -> None:
+        self.manifest, self._output = _beside(Path(self.model), "embedder", _Output)
+
+    def _reader_of(self, name: str) -> Reader:
+        return ReaderFile(str(Path(self.model).with_name(f"{name}.onnx")), self.runtime)
+
+
+@dataclass
+class ReaderFile(_OfFile, Reader):
+    """What reads texts for such an embedder: a file beside its."""
+
+    def __post_init__(self) -> None:
+        self.manifest, said = _beside(Path(self.model), "reader", ReaderOutput)
+        self._knows(said)
+
+
+def _beside(path: Path, engine: str, output: type[T]) -> tuple[Manifest, T]:
+    """The manifest beside a file, with the sha256 of its files as they are, and its output."""
     described = path.with_suffix(".yaml")
     if not path.is_file():
         raise InputError(f"{path}: is not there; name an ONNX file, or one of 'models'")
@@ -48,11 +62,15 @@ def _manifest_beside(path: Path) -> Manifest:
             f"{described}: is not there; write the manifest of {path.name}, its colours and their range"
         )
     made = read_manifest(described)
-    if (made.task, made.engine, made.files[0].name) != ("embed", "embedder", path.name):
+    if (made.task, made.engine, made.files[0].name) != ("embed", engine, path.name):
         raise InputError(
-            f"{described}: must have task embed, engine embedder, and {path.name} as the first of its files"
+            f"{described}: must have task embed, engine {engine}, and {path.name} as the first of its files"
         )
-    return msgspec.structs.replace(made, files=tuple(_as_it_is(path.parent / one.name) for one in made.files))
+    made = msgspec.structs.replace(made, files=tuple(_as_it_is(path.parent / one.name) for one in made.files))
+    try:
+        return made, msgspec.convert(made.output, known(output))
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{described}: output: {str(error).lower()}") from error
 
 
 def _as_it_is(path: Path) -> File:

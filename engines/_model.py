@@ -44,6 +44,11 @@ class Model:
         if network is not None:
             network.close()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be asked."""
+        return self._network is not None
+
     def _run(self, batch: NDArray[np.uint8]) -> Outputs:
         """What the network gives for pictures in its size, RGB (n, height, width, 3)."""
         port = next(iter(self._open.inputs.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from configs.build import InputError
 from engines._ahead import run_ahead
 from engines._model import Model, model_of
 from engines._resized import resized
+from engines.reader import Reader
 
 
 class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,6 +23,7 @@ class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: int = (
         0  # of a second output, which says how far each part of a vector is to be trusted; 0: there is none
     )
+    texts: str = ""  # the model of the engine `reader` whose vectors of texts these are compared with
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Embedder(Model):
     """The network's one vector, of length 1."""
 
     reads: ClassVar[str] = "color"
+    _reader: Reader | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.manifest, self._output = model_of(self.model, "embed", "embedder", _Output)
@@ -58,6 +61,35 @@ class Embedder(Model):
             vectors.append(self._vectors(outputs) * has_pixels[:, None])
             visibility.append(self._visibility(outputs, len(has_pixels)) * has_pixels[:, None])
         return np.concatenate(vectors), np.concatenate(visibility)
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """A vector of length 1 for each text, which those of pictures are compared with: (n, d). Raises InputError for
+        a model that reads no texts.
+        """
+        reader = self._reading()
+        if not reader.is_open:
+            reader.open()
+        return reader(texts)
+
+    def unknown(self, text: str) -> list[str]:
+        """The words of a text that mean nothing to it."""
+        return self._reading().unknown(text)
+
+    def close(self) -> None:
+        """Give back what `open` took, and what texts were read with."""
+        super().close()
+        if self._reader is not None:
+            self._reader.close()
+
+    def _reading(self) -> Reader:
+        if not self._output.texts:
+            raise InputError(f"{self.model}: reads no texts; name a model that does, like unified")
+        if self._reader is None:
+            self._reader = self._reader_of(self._output.texts)
+        return self._reader
+
+    def _reader_of(self, name: str) -> Reader:
+        return Reader(name, self.runtime)
 
     def _visibility(self, outputs: Any, count: int) -> NDArray[np.float32]:
         if not self._output.parts:

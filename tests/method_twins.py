@@ -47,7 +47,10 @@ TWINS = {
         "unified",
         {**UNIFIED, "mixing": "concat_ids", "text_id_weight": 1.0, "projection": True},
     ),
-    "dpm without transfer": ("dpm", {**DPM, "saliency": "none", "from_text": True, "i2t_weight": 1.0}),
+    "dpm without transfer": (
+        "dpm",
+        {**DPM, "saliency": "none", "from_text": True, "i2t_weight": 1.0, "mask_width": 32},
+    ),
 }
 FILES = [name for name, (file, _) in TWINS.items() if name == file]
 

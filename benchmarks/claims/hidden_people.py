@@ -51,7 +51,7 @@ def asked(data: SynthPed) -> Asked:
 def hidden(data: SynthPed, record: Record, condition: Condition, share: float) -> np.ndarray:
     """A picture of a record, this share of which, or of whose person, is hidden; another one for another record."""
     key = Key(*map(int, NAME.fullmatch(record.path.name).groups()))  # type: ignore[union-attr]
-    seen, chance = data.laboratory.seen(key), drawn(data.seed, "hidden", *key)
+    seen, chance = data.seen(key), drawn(data.seed, "hidden", *key)
     if not share:
         return seen.picture
     if condition == "rectangle":

@@ -112,7 +112,7 @@ def trained(arm: str, task: CaptionedTask, data: SynthPed, epochs: int, no_bags:
     reader = method.reader()
     words = [said(data, one.path.name, no_bags) for one in by_words.query]
     with torch.no_grad():
-        asks = method.texts(network, reader(words)).numpy()
+        asks = method.texts(network, torch.from_numpy(reader(words))).numpy()
     return [
         _found(trial, queries, gallery).average_precisions,
         (_found(by_words, asks, gallery).first_ranks == 1).astype(float),

@@ -72,7 +72,7 @@ def _method(asked: Any, recipe: Path, weights: Path | None, onnx: Path | None) -
 
 def _task(asked: Any, recipe: Path, data: Path | None, method: Any, device: str) -> Any:
     data_set = opened(asked.data_set, asked.data_settings, (f"{recipe}: data_set", "--data"), data)
-    is_mixed = asked.precision == "bf16" and device != "cpu"
+    is_mixed = asked.precision == "bf16" and _is_16_bit(device)
     return method.task(
         data_set.train(), seed=asked.seed, device=device, is_mixed=is_mixed, open=data_set.picture
     )
@@ -119,6 +119,13 @@ def _device(name: str) -> str:
     if name == "cuda" and not there:
         raise InputError("--device: there is no GPU that PyTorch can use; leave it out, or say cpu")
     return name or ("cuda" if there else "cpu")
+
+
+def _is_16_bit(device: str) -> bool:
+    """Whether it multiplies bfloat16 faster than float32."""
+    import torch
+
+    return device != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def _sha256(path: Path) -> str:

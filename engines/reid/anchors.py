@@ -14,17 +14,18 @@ from configs.build import InputError
 from engines.reid import checkpoint
 from engines.reid.clip import Architecture, Clip, TextEncoder
 from engines.reid.prompts import Prompts
-from engines.reid.tokenizer import Tokenizer
 from engines.reid.transformer import Block
+from engines.reid.words import Tokenizer
 
 PHRASES = Path(__file__).with_name("anchors.txt")
+TWINS_PHRASES = PHRASES.with_name("anchors_tiny.txt")  # in words that its text encoder learns from captions
 NOISE, FREE, DROPOUT = 0.01, 0.02, 0.1
 Domain = Literal["image", "camera", "grounded", "none"]
 
 
-def phrases(count: int) -> list[str]:
+def phrases(count: int, file: Path = PHRASES) -> list[str]:
     """The first so many of what is looked for in people; raises ValueError where there are not so many."""
-    there = PHRASES.read_text("utf-8").splitlines()
+    there = file.read_text("utf-8").splitlines()
     if not 1 <= count <= len(there):
         raise ValueError(f"anchors must be from 1 to {len(there)}, got {count}")
     return there[:count]

@@ -53,6 +53,7 @@ class Augment:
     flip: float = 0.5  # probability
     pad: int = 10  # px, black, before a random crop
     erase: float = 0.5  # probability
+    light: float = 0.0  # by which share it differs, and by half of that what red, green and blue get of it
 
     def __call__(self, picture: NDArray[np.uint8], generator: np.random.Generator) -> Tensor:
         pixels = self.look.resized(picture)
@@ -61,8 +62,18 @@ class Augment:
         height, width = self.look.size
         top, left = generator.integers(0, 2 * self.pad + 1, 2)
         pixels = F.pad(pixels, [self.pad] * 4)[:, top : top + height, left : left + width]
-        made = self.look.normalized(pixels.float().div_(255))
+        shown = pixels.float().div_(255)
+        if self.light:
+            shown = shown.mul(_gains(self.light, generator)).clamp_(0, 1)
+        made = self.look.normalized(shown)
         return erased(made, generator) if generator.random() < self.erase else made
+
+
+def _gains(light: float, generator: np.random.Generator) -> Tensor:
+    """(3, 1, 1), of red, green and blue."""
+    every = 1 + light * generator.uniform(-1, 1)
+    each = 1 + light / 2 * generator.uniform(-1, 1, 3)
+    return torch.from_numpy((every * each).astype(np.float32))[:, None, None]
 
 
 AREA, ASPECT, TRIES = (0.02, 1 / 3), (0.3, 1 / 0.3), 10  # timm's

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from engines.reid.positions import Grid, grid_of
 from engines.reid.sides import SideEmbedding
 from engines.reid.transformer import Activation, Transformer
-
-CONTEXT = 77  # tokens of a text
+from engines.reid.words import CONTEXT
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,18 @@ LEAST = 1e-12
 class MaskGenerator(nn.Module):
     """DPM's hierarchical mask generator: maps of patches from several depths in, a mask of a feature's width out.
 
-    It begins at 0.5 everywhere, which is as good as no mask.
+    It begins at 0.5 everywhere, which is as good as no mask. `inner` is the width of its first maps, in DPM twice the
+    feature's; those after them have half of that.
     """
 
-    def __init__(self, width: int, levels: int, grid: Grid) -> None:
+    def __init__(self, width: int, levels: int, grid: Grid, inner: int) -> None:
         super().__init__()
         self.grid = grid
         self.first, self.second, self.third = (
-            _narrowed(*widths) for widths in ((levels * width, 2 * width), (2 * width, width), (width, width))
+            _narrowed(*widths)
+            for widths in ((levels * width, inner), (inner, inner // 2), (inner // 2, inner // 2))
         )
-        self.last = nn.Linear(width, width)
+        self.last = nn.Linear(inner // 2, width)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 

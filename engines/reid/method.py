@@ -15,7 +15,7 @@ from engines.reid.data._records import Record
 from engines.reid.samplers import Batch, Draw, Generator
 from engines.reid.schedules import Schedule
 from engines.reid.task import Picture, Task
-from engines.reid.tokenizer import Tokenizer
+from engines.reid.words import Tokenizer
 
 Terms = dict[str, Tensor]  # of a loss, weighted, by name
 

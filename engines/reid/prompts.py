@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.reid.clip import TextEncoder
-from engines.reid.tokenizer import Tokenizer
+from engines.reid.words import Tokenizer
 
 SLOT = "X"  # in a template, a word that is not the template's
 
@@ -33,7 +33,7 @@ class Prompts(nn.Module):
         held: Tensor | None = None,
     ) -> None:
         super().__init__()
-        numbers = tokenizer([template])
+        numbers = torch.from_numpy(tokenizer([template]))
         first, slots = _slots(numbers[0], tokenizer.words(SLOT)[0], template)
         learned = slots if learned is None else learned
         with torch.no_grad():

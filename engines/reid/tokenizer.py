@@ -1,22 +1,19 @@
-"""Texts as the numbers that CLIP's text encoder takes: its byte-pair encoding, or whole words for the small twin."""
+"""Texts as the numbers that CLIP's text encoder takes: its byte-pair encoding."""
 
 from __future__ import annotations
 
 import gzip
 import html
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Protocol
 
 import ftfy
 import regex
-import torch
-from torch import Tensor
 
-from engines.reid.clip import CONTEXT
+from engines.reid.words import CONTEXT, Numbers, begun_and_ended
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +21,6 @@ MERGES = Path(__file__).with_name("clip_merges.txt.gz")
 END_OF_WORD = "</w>"
 WORD = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+")
 FOREIGN = regex.compile(r"(?!\p{Latin})\p{L}")
-
-
-class Tokenizer(Protocol):
-    """What a text encoder reads."""
-
-    context: int
-
-    def words(self, text: str) -> list[int]:
-        """The numbers of a text, without those that begin and end it."""
-
-    def unknown(self, text: str) -> list[str]:
-        """The words of a text that mean nothing to the encoder."""
-
-    def __call__(self, texts: Sequence[str]) -> Tensor:
-        """Texts as (count, context), begun, ended, and filled with 0."""
 
 
 class ClipTokenizer:
@@ -58,13 +40,13 @@ class ClipTokenizer:
         """Those in another script than English: of all others it has at least the letters."""
         return [word for word in text.split() if FOREIGN.search(word)]
 
-    def __call__(self, texts: Sequence[str]) -> Tensor:
+    def __call__(self, texts: Sequence[str]) -> Numbers:
         foreign = sum(FOREIGN.search(text) is not None for text in texts)
         if foreign:
             log.warning(
                 "%d of %d texts are in another script than English, which CLIP knows", foreign, len(texts)
             )
-        return _begun_and_ended(map(self.words, texts), self._begin, self._begin + 1, self.context)
+        return begun_and_ended(map(self.words, texts), self._begin, self._begin + 1, self.context)
 
     def _parts(self, word: str) -> list[int]:
         """The pair that was merged first in training is merged first."""
@@ -75,48 +57,6 @@ class ClipTokenizer:
                 parts = _merged(parts, min(pairs, key=self._ranks.__getitem__))
             self._known[word] = [self._numbers[part] for part in parts]
         return self._known[word]
-
-
-class WordTokenizer:
-    """One number for each word that it was given; all others are one unknown word."""
-
-    def __init__(self, vocabulary: Iterable[str], context: int) -> None:
-        self.context = context
-        known = sorted({word for text in vocabulary for word in WORD.findall(text.lower())})
-        self._numbers = {word: number for number, word in enumerate(known, 2)}  # 0 fills, 1 is unknown
-        self._begin = len(known) + 2
-
-    @property
-    def count(self) -> int:
-        """How many numbers there are."""
-        return self._begin + 2
-
-    def words(self, text: str) -> list[int]:
-        return [self._numbers.get(word, 1) for word in WORD.findall(text.lower())]
-
-    def unknown(self, text: str) -> list[str]:
-        return [word for word in WORD.findall(text.lower()) if word not in self._numbers]
-
-    def __call__(self, texts: Sequence[str]) -> Tensor:
-        return _begun_and_ended(map(self.words, texts), self._begin, self._begin + 1, self.context)
-
-
-def _begun_and_ended(texts: Iterable[list[int]], begin: int, end: int, context: int) -> Tensor:
-    """Rows of tokens; a text that does not fit is cut, and an empty one is begun and ended at once."""
-    rows = [[begin, *words, end] for words in texts]
-    cut = sum(len(row) > context for row in rows)
-    if cut:
-        log.warning(
-            "%d of %d texts are longer than %d tokens; their ends are not read", cut, len(rows), context
-        )
-    empty = sum(len(row) == 2 for row in rows)
-    if empty:
-        log.warning("%d of %d texts are empty", empty, len(rows))
-    numbers = torch.zeros(len(rows), context, dtype=torch.long)
-    for line, row in zip(numbers, rows, strict=True):
-        fitted = row if len(row) <= context else [*row[: context - 1], end]
-        line[: len(fitted)] = torch.tensor(fitted)
-    return numbers
 
 
 def _merged(parts: list[str], pair: tuple[str, str]) -> list[str]:

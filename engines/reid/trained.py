@@ -85,7 +85,8 @@ class Trained:
         vectors = [np.empty((0, 0), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(texts), BATCH):
-                numbers = method.reader()(list(texts[start : start + BATCH])).to(self.device)
+                read = method.reader()(list(texts[start : start + BATCH]))
+                numbers = torch.from_numpy(read).to(self.device)
                 vectors.append(method.texts(network, numbers).float().cpu().numpy())
         return np.concatenate(vectors[1:] or vectors)
 

@@ -11,18 +11,22 @@ import torch
 from torch import Tensor, nn
 
 from engines.reid import losses
-from engines.reid.augment import Look
+from engines.reid.anchors import PHRASES
+from engines.reid.augment import Augment, Look
 from engines.reid.clip import TINY, VIT_B_16, Clip
 from engines.reid.clip_weights import load_clip, with_activation
+from engines.reid.lab.captions import vocabulary
 from engines.reid.method import Phase, PictureMethod, Terms
 from engines.reid.prompts import Prompts
 from engines.reid.samplers import Batch, Shuffled
 from engines.reid.schedules import warm_up_then_cosine
 from engines.reid.sides import SideEmbedding
 from engines.reid.task import Task
-from engines.reid.tokenizer import ClipTokenizer, Tokenizer, WordTokenizer
+from engines.reid.tokenizer import ClipTokenizer
+from engines.reid.words import Tokenizer, WordTokenizer
 
 ARCHITECTURES = {"ViT-B/16": VIT_B_16, "tiny": TINY}
+TWINS_WORDS = ("A photo of a X person.",)  # of templates
 ONE_OR_MORE = ("size", "stride", "prompt_epochs", "prompt_batch", "epochs", "pictures_each")
 
 
@@ -68,11 +72,13 @@ class WordedMethod(PictureMethod):
     weight_decay: float = 1e-4
     margin: float = 0.3
     label_smoothing: float = 0.1
+    warm_up: int = 10  # epochs
+    light: float = 0.0  # how much light and its colour differ in training, as a share
 
     least: ClassVar[Mapping[str, float]] = {
         **dict.fromkeys(ONE_OR_MORE, 1),
         "people_a_batch": 2,
-        "pad": 0,
+        **dict.fromkeys(("pad", "warm_up", "light"), 0),
     }
     side_on: ClassVar[Literal["class", "all"]] = "class"
 
@@ -87,6 +93,10 @@ class WordedMethod(PictureMethod):
     def look(self) -> Look:
         return Look(self.size)
 
+    def augment(self, erase: float = 0.5) -> Augment:
+        """How every picture of training is changed."""
+        return Augment(self.look, pad=self.pad, erase=erase, light=self.light)
+
     @property
     def lacks_weights(self) -> bool:
         return not self.weights and self.architecture != "tiny"
@@ -100,15 +110,15 @@ class WordedMethod(PictureMethod):
             load_clip(made, Path(self.weights))
         return made
 
-    def tokenizer(self, sentences: Iterable[str]) -> Tokenizer:
-        """CLIP's, or for the small twin one of the words of these sentences."""
+    def tokenizer(self) -> Tokenizer:
+        """CLIP's; or for the small twin one of always the same words, so that its encoders can be handed on."""
         if self.architecture != "tiny":
             return ClipTokenizer()
-        return WordTokenizer(sentences, ARCHITECTURES[self.architecture].context)
+        return WordTokenizer([*TWINS_WORDS, PHRASES.read_text("utf-8"), *vocabulary()], TINY.context)
 
     def words(self, clip: Clip, people: int, learned: int | None = None) -> Prompts:
         """A sentence for each person, of whose slots so many are learned, or all."""
-        return Prompts(clip.text, self.tokenizer([self.template]), self.template, people, learned)
+        return Prompts(clip.text, self.tokenizer(), self.template, people, learned)
 
     def words_phase(self, network: Any, task: Task) -> Phase:
         """Stage 1: the words of each person, from what the frozen encoder says once of every picture: not kept on disk,

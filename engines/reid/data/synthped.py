@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,9 @@ from engines.evaluate.retrieval import everybody
 from engines.reid.data._records import ALL, DataSet, Record, Trial, relabelled, single_query
 from engines.reid.lab.captions import caption_of
 from engines.reid.lab.chance import drawn
-from engines.reid.lab.laboratory import Key, Laboratory
+from engines.reid.lab.drawing import NOTHING
+from engines.reid.lab.laboratory import Key, Laboratory, Seen
+from engines.reid.lab.occluders import KINDS, behind_person, behind_thing
 from engines.reid.lab.people import Crowd
 
 NAME = re.compile(r"(?P<person>\d{5})_c(?P<camera>\d+)s(?P<session>\d+)_(?P<frame>\d{4})")
@@ -49,22 +51,35 @@ class SynthPed(DataSet):
     )  # 0 to 3 on the ground, 4 and 5 in the air, 6 and 7 in infrared
     size: tuple[int, int] = (128, 64)  # height, width in px
     captioned: bool = False  # whether pictures of training come with a caption
+    sites: int = 1  # from `site` on, over which people are spread; each has its own cameras
+    hidden: float = 0.0  # the share of pictures of training in which something hides part of somebody
     protocols: ClassVar = ("ground", "aerial_to_ground", "infrared_to_color", "text_to_image")
     needs_folder: ClassVar = False
+    _drawn: dict[Key, Seen] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("train_people", "val_people", "test_people", "sessions"):
+        for name in ("train_people", "val_people", "test_people", "sessions", "sites"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if self.seed < 0 or self.site < 0:
             raise ValueError(f"seed and site must be 0 or more, got {self.seed} and {self.site}")
+        if not 0.0 <= self.hidden <= 1.0:
+            raise ValueError(f"hidden must be from 0 to 1, got {self.hidden}")
         for camera in self.train_cameras:
             self.laboratory.view(camera)
 
     @cached_property
     def laboratory(self) -> Laboratory:
-        """Who draws the pictures."""
-        return Laboratory(Crowd(self.seed, self.correlation, self.look_alikes, self.site), self.size)
+        """Who draws the pictures of the first site."""
+        return self._laboratories[0]
+
+    @cached_property
+    def _laboratories(self) -> list[Laboratory]:
+        crowds = (
+            Crowd(self.seed, self.correlation, self.look_alikes, self.site + number)
+            for number in range(self.sites)
+        )
+        return [Laboratory(crowd, self.size) for crowd in crowds]
 
     def train(self) -> tuple[Record, ...]:
         made = relabelled(self.records(range(self.train_people), self.train_cameras), self._place)
@@ -80,7 +95,29 @@ class SynthPed(DataSet):
         return self._trial(protocol, range(first, first + self.test_people))
 
     def picture(self, path: Path) -> NDArray[np.uint8]:
-        return self.laboratory.seen(_key(path)).picture
+        return self.seen(_key(path)).picture
+
+    def seen(self, key: Key) -> Seen:
+        """What a key stands for. Pictures of training are drawn once; look-alikes are at one site."""
+        site = self._laboratories[key.person // 2 % self.sites]
+        if key.person >= self.train_people:
+            return site.seen(key)
+        if key not in self._drawn:
+            self._drawn[key] = self._behind(site, key, site.seen(key))
+        return self._drawn[key]
+
+    def _behind(self, site: Laboratory, key: Key, seen: Seen) -> Seen:
+        """Somebody behind what may stand before them in training."""
+        if not self.hidden or (chance := drawn(self.seed, "behind", *key)).random() >= self.hidden:
+            return seen
+        kind = KINDS[int(chance.integers(len(KINDS)))]
+        if kind == "person":
+            other = site.person(key._replace(person=key.person + 2 * self.sites, frame=1))
+            made = behind_person(seen.picture, other, chance)
+        else:
+            made = behind_thing(seen.picture, kind, "train", chance)
+        parts = np.where(made.mask, np.int8(NOTHING), seen.parts)
+        return seen._replace(picture=made.picture, mask=seen.mask & ~made.mask, parts=parts)
 
     def shown(self, record: Record) -> tuple[NDArray[np.uint8], ...]:
         return (self.picture(record.path),)
@@ -96,7 +133,14 @@ class SynthPed(DataSet):
     @cached_property
     def _place(self) -> Path:
         """Another one for other settings: what has been trained on one is not gone on with on another."""
-        told = (self.laboratory, self.train_people, self.sessions, self.train_cameras)
+        told = (
+            self.laboratory,
+            self.train_people,
+            self.sessions,
+            self.train_cameras,
+            self.sites,
+            self.hidden,
+        )
         return Path(f"synthped-{crc32(repr(told).encode()):08x}")
 
     def _trial(self, protocol: str, people: range) -> Trial:
@@ -117,7 +161,7 @@ class SynthPed(DataSet):
         return replace(self._with_caption(record), name=f"{record.name}#0", reads="text")
 
     def _with_caption(self, record: Record) -> Record:
-        seen = self.laboratory.seen(key := _key(record.path))
+        seen = self.seen(key := _key(record.path))
         said = caption_of(seen.attributes, seen.parts, drawn(self.seed, "caption", *key))
         return replace(record, caption=said.text)
 

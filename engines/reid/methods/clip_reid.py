@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engines.reid import losses
-from engines.reid.augment import Augment
 from engines.reid.heads import BNNeck
 from engines.reid.method import Phase, Phases, Terms
 from engines.reid.samplers import Batch, Generator, People
@@ -75,7 +74,7 @@ class ClipReid(WordedMethod):
         bank = self.bank(network, task)
         trained = nn.ModuleList([network.clip.visual, network.neck, network.projected_neck])
         only(network, trained.parameters())
-        augment, smoothing = Augment(self.look, pad=self.pad), self.label_smoothing
+        augment, smoothing = self.augment(), self.label_smoothing
 
         def read(batch: Batch, generator: Generator) -> Pictures:
             return task.pictures(batch, augment, generator), task.people[batch], task.cameras[batch]
@@ -95,7 +94,7 @@ class ClipReid(WordedMethod):
         return Phase(
             self.epochs,
             torch.optim.Adam(self._groups(trained), weight_decay=self.weight_decay),
-            warm_up_then_steps(self.lr, self.milestones),
+            warm_up_then_steps(self.lr, self.milestones, self.warm_up),
             People(task.people.tolist(), self.people_a_batch, self.pictures_each),
             read,
             loss,

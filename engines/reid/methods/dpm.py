@@ -32,7 +32,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engines.reid import losses
-from engines.reid.augment import Augment
 from engines.reid.masks import MaskGenerator, Prototypes, arcface, heads_overlap
 from engines.reid.method import MaskedMethod, Phase, Phases, Terms
 from engines.reid.samplers import Batch, Generator, People
@@ -61,13 +60,12 @@ class Pairs(NamedTuple):
 class Network(Worded):
     """CLIP, each person's words, the mask's generator, prototypes, and a network that says what is salient."""
 
-    def __init__(
-        self, worded: Worded, people: int, levels: tuple[int, ...], saliency: Saliency | None
-    ) -> None:
+    def __init__(self, worded: Worded, people: int, made: Dpm, saliency: Saliency | None) -> None:
         super().__init__(worded.clip, worded.prompts)
         width = self.clip.architecture.width
-        self.levels = levels
-        self.masker = MaskGenerator(width, len(levels), self.clip.visual.grid)
+        self.levels = made.levels
+        inner = made.mask_width or 2 * width
+        self.masker = MaskGenerator(width, len(self.levels), self.clip.visual.grid, inner)
         self.prototypes = Prototypes(width, people)
         self.saliency = saliency
 
@@ -84,6 +82,7 @@ class Dpm(WordedMethod, MaskedMethod):
     stride: tuple[int, int] = (12, 12)
     sie_strength: float = 3.0
     levels: tuple[int, ...] = (2, 4, 10, 12)
+    mask_width: int = 0  # of the first maps that the mask is made of; 0: twice the encoder's, as DPM's
     saliency: Literal["learned", "grabcut", "none"] = "learned"
     saliency_epochs: int = 60
     neck: Literal["before", "after"] = "before"
@@ -104,7 +103,12 @@ class Dpm(WordedMethod, MaskedMethod):
     rest_weight: float = 0.1
     share_weight: float = 0.1
 
-    least: ClassVar[Mapping[str, float]] = {**WordedMethod.least, "saliency_epochs": 1, "levels": 1}
+    least: ClassVar[Mapping[str, float]] = {
+        **WordedMethod.least,
+        "saliency_epochs": 1,
+        "levels": 1,
+        "mask_width": 0,
+    }
     side_on: ClassVar[Literal["class", "all"]] = "all"
 
     def __post_init__(self) -> None:
@@ -122,7 +126,7 @@ class Dpm(WordedMethod, MaskedMethod):
         salient = None
         if self.saliency == "learned":
             salient = Saliency(self.clip(cameras).visual, of.width, people, self.levels)
-        return Network(Worded(clip, self.words(clip, people)), people, self.levels, salient)
+        return Network(Worded(clip, self.words(clip, people)), people, self, salient)
 
     def phases(self, network: Network, task: Task) -> Phases:
         learned: Phases = (
@@ -147,7 +151,7 @@ class Dpm(WordedMethod, MaskedMethod):
         assert network.saliency is not None
         salient = network.saliency
         only(network, salient.parameters())
-        augment = Augment(self.look, pad=self.pad)
+        augment = self.augment()
 
         def read(batch: Batch, generator: Generator) -> tuple[Tensor, Tensor]:
             return task.pictures(batch, augment, generator), task.people[batch]
@@ -159,7 +163,7 @@ class Dpm(WordedMethod, MaskedMethod):
         return Phase(
             self.saliency_epochs,
             torch.optim.Adam(salient.parameters(), weight_decay=self.weight_decay),
-            warm_up_then_steps(self.lr, ()),
+            warm_up_then_steps(self.lr, (), self.warm_up),
             People(task.people.tolist(), self.people_a_batch, self.pictures_each),
             read,
             loss,
@@ -190,7 +194,7 @@ class Dpm(WordedMethod, MaskedMethod):
         return Phase(
             self.epochs,
             torch.optim.Adam(self._groups(network), weight_decay=self.weight_decay),
-            warm_up_then_steps(self.lr, self.milestones),
+            warm_up_then_steps(self.lr, self.milestones, self.warm_up),
             draw,
             partial(self._read, task, donors, network.clip.visual.grid),
             loss,
@@ -215,7 +219,7 @@ class Dpm(WordedMethod, MaskedMethod):
     ) -> Pairs:
         turn, whole = int(batch[0]), batch[1:]
         if donors is None:
-            pictures = task.pictures(whole, Augment(self.look, pad=self.pad), generator)
+            pictures = task.pictures(whole, self.augment(), generator)
             nothing = torch.empty(0, 3, *self.look.size), torch.empty(0, grid[0] * grid[1]), torch.empty(0)
             return Pairs(pictures, task.people[whole], task.cameras[whole], *nothing, turn)
         behind = np.array([donors.drawn(int(at), generator) for at in whole])

@@ -29,7 +29,6 @@ from torch.nn import functional as F
 from engines.reid import anchors as of_text
 from engines.reid import losses
 from engines.reid.anchors import Domain, DomainAnchors, FreeAnchors, Pooling, TextAnchors
-from engines.reid.augment import Augment
 from engines.reid.clip import Clip
 from engines.reid.heads import BNNeck, shiftless
 from engines.reid.method import Phase, Phases, Terms
@@ -174,8 +173,9 @@ class Saga(WordedMethod):
         of = clip.architecture
         if max(self.taps) > of.layers or of.width % self.heads:
             raise ValueError(f"taps must be up to {of.layers} and heads divide {of.width}")
-        said = of_text.phrases(self.anchors)
-        tokenizer = self.tokenizer([self.template, *said])
+        file = of_text.TWINS_PHRASES if self.architecture == "tiny" else of_text.PHRASES
+        said = of_text.phrases(self.anchors, file)
+        tokenizer = self.tokenizer()
         prompts = Prompts(clip.text, tokenizer, self.template, people, self.learned_words)
         made: nn.Module = FreeAnchors(self.anchors, of.width)
         if self.kind == "text":
@@ -205,7 +205,7 @@ class Saga(WordedMethod):
         bank = self.bank(network, task)
         trained = nn.ModuleList([network.clip.visual, network.neck])
         only(network, trained.parameters())
-        augment, smoothing = Augment(self.look, pad=self.pad), self.label_smoothing
+        augment, smoothing = self.augment(), self.label_smoothing
 
         def read(batch: Batch, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
             return task.pictures(batch, augment, generator), task.people[batch], task.cameras[batch]
@@ -238,7 +238,7 @@ class Saga(WordedMethod):
         """Stage 3: all but the encoders, from what the image encoder said once of some views of each picture."""
         network.eval()
         only(network, network.head.parameters())
-        views = Views(task, Augment(self.look, pad=self.pad), self.views)
+        views = Views(task, self.augment(), self.views)
         encode = partial(_encoded, network, self.sie)
         kept = views.encoded(encode)
 

@@ -24,18 +24,15 @@ from torch.nn import functional as F
 
 from configs.build import InputError
 from engines.reid import losses
-from engines.reid.augment import Augment
 from engines.reid.captioned import CaptionedTask, Kind, Mixed
 from engines.reid.data._records import Record
 from engines.reid.heads import BNNeck
-from engines.reid.lab.captions import vocabulary
 from engines.reid.method import Phase, Phases, Terms, TextMethod
-from engines.reid.prompts import Prompts
 from engines.reid.samplers import Batch, Generator, People, Shuffled
 from engines.reid.schedules import warm_up_then_cosine, warm_up_then_steps
 from engines.reid.task import Picture, Task
-from engines.reid.tokenizer import Tokenizer
 from engines.reid.worded import Worded, WordedMethod, only
+from engines.reid.words import Tokenizer
 
 
 class Both(NamedTuple):
@@ -114,11 +111,10 @@ class Unified(WordedMethod, TextMethod):
 
     def network(self, people: int, cameras: int) -> Network:
         clip = self.clip(cameras)
-        prompts = Prompts(clip.text, self.reader(), self.template, people)
-        return Network(Worded(clip, prompts), people, self.projection)
+        return Network(Worded(clip, self.words(clip, people)), people, self.projection)
 
     def reader(self) -> Tokenizer:
-        return self.tokenizer([self.template, *vocabulary()])
+        return self.tokenizer()
 
     def phases(self, network: Network, task: Task) -> Phases:
         assert isinstance(task, CaptionedTask)
@@ -158,19 +154,19 @@ class Unified(WordedMethod, TextMethod):
         def read(batch: Batch, generator: Generator) -> Both:
             shown, told = batch[1 : 1 + batch[0]], batch[1 + batch[0] :]
             nothing = torch.empty(0, 3, *self.size)
-            plain, erasing = Augment(self.look, pad=self.pad, erase=0.0), Augment(self.look, pad=self.pad)
+            plain, erasing = self.augment(erase=0.0), self.augment()
             return Both(
                 task.pictures(shown, erasing, generator) if len(shown) else nothing,
                 task.people[shown],
                 task.pictures(told, plain, generator) if len(told) else nothing,
                 task.people[told],
-                reader(task.said(told, generator, 0.0)) if len(told) else torch.empty(0, 0).long(),
+                torch.from_numpy(reader(task.said(told, generator, 0.0))),
             )
 
         return Phase(
             self.epochs,
             torch.optim.Adam(trained.parameters(), weight_decay=self.weight_decay),
-            warm_up_then_steps(self.lr, self.milestones),
+            warm_up_then_steps(self.lr, self.milestones, self.warm_up),
             Mixed(people, captions, task.captioned, kind, self.mixing == "alternate"),
             read,
             lambda batch: self._terms(network, Both(*(one.to(task.device) for one in batch)), bank),
@@ -212,10 +208,10 @@ class Unified(WordedMethod, TextMethod):
 
         def read(batch: Batch, generator: Generator) -> tuple[Batch, Tensor, Tensor]:
             rows = task.captioned[batch]
-            numbers = reader(task.said(rows, generator, self.word_drop))
+            numbers = torch.from_numpy(reader(task.said(rows, generator, self.word_drop)))
             if self.stage_t == "frozen":
                 return rows, numbers, torch.empty(0)
-            shown = task.pictures(rows, Augment(look, pad=self.pad, erase=0.0), generator)
+            shown = task.pictures(rows, self.augment(erase=0.0), generator)
             return rows, numbers, shown
 
         def loss(batch: tuple[Batch, Tensor, Tensor]) -> Terms:

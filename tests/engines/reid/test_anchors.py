@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from configs.build import InputError
 from engines.reid import checkpoint
 from engines.reid.anchors import (
+    TWINS_PHRASES,
     CrossAttention,
     Pooling,
     _fitted,
@@ -20,8 +21,11 @@ from engines.reid.anchors import (
     routed,
     write_anchors,
 )
+from engines.reid.clip import TINY
+from engines.reid.lab.captions import vocabulary
 from engines.reid.methods.saga import fused
 from engines.reid.transformer import Block
+from engines.reid.words import WordTokenizer
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +46,13 @@ def test_there_are_the_papers_phrases_and_no_more():
             phrases(count)
 
 
+def test_the_twins_phrases_are_as_many_and_of_words_that_captions_taught_it():
+    said = phrases(24, TWINS_PHRASES)
+    assert len(said) == len(set(said)) == len(phrases(24))
+    known = WordTokenizer(vocabulary(), TINY.context)
+    assert [word for one in said for word in known.unknown(one)] == []
+
+
 def test_a_phrase_is_fitted_evenly_or_filled_with_its_mean():
     words = torch.arange(5.0)[:, None]
     assert _fitted(words, 3).flatten().tolist() == [0, 2, 4]
@@ -51,8 +62,8 @@ def test_a_phrase_is_fitted_evenly_or_filled_with_its_mean():
 def test_an_anchor_begins_near_what_its_phrase_says_and_only_some_words_learn(network):
     made = network.head.anchors
     assert made.prompts.words.shape[:2] == (6, 4) and made.prompts.held.shape[:2] == (6, 12)
-    tokenizer = twin("saga").tokenizer([twin("saga").template, *phrases(6)])
-    said = network.clip.text.token_embedding(torch.tensor(tokenizer.words(phrases(6)[2])))
+    tokenizer = twin("saga").tokenizer()
+    said = network.clip.text.token_embedding(torch.tensor(tokenizer.words(phrases(6, TWINS_PHRASES)[2])))
     assert torch.allclose(made.prompts.words[2], _fitted(said, 4), atol=0.06)
     assert torch.equal(made.prompts.held[2], _fitted(said, 12))
 

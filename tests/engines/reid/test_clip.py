@@ -9,7 +9,8 @@ from engines.reid.clip import TINY, VIT_B_16, Clip, ImageEncoder
 from engines.reid.lab.captions import vocabulary
 from engines.reid.positions import grid_of, resized
 from engines.reid.sides import UNSEEN, SideEmbedding
-from engines.reid.tokenizer import WordTokenizer
+from engines.reid.transformer import Block
+from engines.reid.words import WordTokenizer
 
 SIZE = (64, 32)
 
@@ -90,8 +91,20 @@ def test_the_twin_reads_captions_in_at_most_400_words(clip):
         "someone with a red top and blue below the waist",
         "someone with a blue top and red below the waist",
     ]
-    said = clip.text(tokenizer(texts))
+    said = clip.text(torch.from_numpy(tokenizer(texts)))
     assert said.shape == (2, 128) and (said[0] - said[1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_attention_in_16_bits_is_that_in_32(is_causal):
+    block = Block(192, "quick_gelu", is_causal)
+    tokens = torch.randn(3, 33, 192, requires_grad=True)
+    plain = block(tokens)
+    with torch.autocast("cpu", torch.bfloat16):
+        short = block(tokens)
+    assert (plain - short).abs().max() < 0.05 * plain.std()
+    (wanted,), (got,) = (torch.autograd.grad(made.square().sum(), tokens) for made in (plain, short))
+    assert (wanted - got).norm() < 0.05 * wanted.norm()
 
 
 def test_a_picture_below_one_patch_is_refused():

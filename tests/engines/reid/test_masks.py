@@ -24,13 +24,13 @@ def seeded():
 
 
 def test_a_mask_begins_as_good_as_none():
-    made = MaskGenerator(8, 2, (8, 4))
+    made = MaskGenerator(8, 2, (8, 4), 16)
     assert torch.equal(made([torch.randn(3, 32, 8)] * 2), torch.full((3, 8), 0.5))
 
 
 @pytest.mark.parametrize("grid", [(21, 10), (8, 4), (2, 1), (1, 1)])
 def test_a_mask_is_of_its_picture_and_its_depths(grid):
-    made = MaskGenerator(8, 2, grid).eval()
+    made = MaskGenerator(8, 2, grid, 16).eval()
     torch.nn.init.normal_(made.last.weight)
     shallow, deep = torch.randn(3, grid[0] * grid[1], 8), torch.randn(3, grid[0] * grid[1], 8)
     mask = made([shallow, deep])

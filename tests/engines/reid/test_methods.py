@@ -15,15 +15,6 @@ from engines.reid.fit import Place
 from engines.reid.method import MaskedMethod
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """More would wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 class Stop(Exception):
     pass
 
@@ -92,11 +83,12 @@ def test_as_onnx_it_embeds_as_it_does_here(name, tmp_path):
     engine.close()
     assert (found[:5] * vectors).sum(1).min() >= 0.9999
     assert not found[5].any() and not visibility[5].any()
+    wanted = {"length": vectors.shape[1]} | ({"texts": "twin_texts"} if name.startswith("unified") else {})
     if shown is None:
-        assert described["output"] == {"length": vectors.shape[1]} and visibility[:5].tolist() == [[1.0]] * 5
+        assert described["output"] == wanted and visibility[:5].tolist() == [[1.0]] * 5
     else:
-        assert described["output"] == {"length": vectors.shape[1], "parts": shown.shape[1]}
-        assert visibility[:5] == pytest.approx(shown, abs=1e-3) and shown.std() > 0
+        assert described["output"] == {**wanted, "parts": shown.shape[1]}
+        assert visibility[:5] == pytest.approx(shown, abs=1e-2) and shown.std() > 0.1  # weights have 16 bits
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from engines.reid.augment import AREA, CLIP_MEAN, CLIP_STD, Augment, Look, erase
 from engines.reid.clip import TINY, TextEncoder
 from engines.reid.heads import BNNeck
 from engines.reid.prompts import Prompts
-from engines.reid.tokenizer import WordTokenizer
+from engines.reid.words import WordTokenizer
 
 TEMPLATE = "A photo of a X X X X person."
 
@@ -27,7 +27,7 @@ def test_a_prompt_is_the_template_with_a_persons_words_in_its_slots(text):
     made = prompts(text)
     words, ends = made(torch.tensor([2, 0]))
     numbers = WordTokenizer([TEMPLATE], TINY.context)([TEMPLATE])
-    plain = text.token_embedding(numbers)[0]
+    plain = text.token_embedding(torch.from_numpy(numbers))[0]
     assert words.shape == (2, TINY.context, 192)
     assert torch.equal(words[0, 5:9], made.words[2]) and torch.equal(words[1, 5:9], made.words[0])
     assert torch.equal(words[0, :5], plain[:5]) and torch.equal(words[0, 9:], plain[9:])
@@ -106,6 +106,18 @@ def test_augmenting_flips_shifts_and_erases_about_as_often_as_it_should():
     assert set(edges.tolist()) == {6, 7, 8, 9, 10}  # a shift takes away white, and pads with black
     still = Augment(Look((40, 20)), flip=0, pad=0, erase=0)
     assert torch.equal(still(picture, np.random.default_rng(0)), Look((40, 20))(picture))
+
+
+def test_light_is_changed_by_its_share_and_no_more():
+    plain = np.full((64, 32, 3), 100, np.uint8)
+    augment = Augment(Look((64, 32)), flip=0.0, pad=0, erase=0.0, light=0.2)
+    made = torch.stack([augment(plain, np.random.default_rng(n)) for n in range(200)])
+    levels = (made.amax(dim=(2, 3)) + 1) / 2 * 255  # of red, green and blue
+    assert torch.allclose(made.amin(dim=(2, 3)), made.amax(dim=(2, 3)))
+    assert 72 - 1e-3 <= levels.min() < 80 and 120 < levels.max() <= 132 + 1e-3
+    assert (levels.std(dim=1) > 1).float().mean() > 0.9
+    white = augment(np.full((64, 32, 3), 255, np.uint8), np.random.default_rng(1))
+    assert white.max() <= 1
 
 
 def test_augmenting_again_from_the_same_seed_gives_the_same():

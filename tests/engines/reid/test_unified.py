@@ -20,15 +20,6 @@ from engines.reid.fit import Place
 from engines.reid.trained import Trained
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """More would wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def pictures(method):
     return torch.stack([method.look(one.image) for one in painted_people()[:6]])
 
@@ -180,9 +171,9 @@ def test_as_onnx_texts_of_any_length_are_what_they_are_here(model, tmp_path):
 
     model.open()
     method, network = model._made
-    path = export_texts(method, network, tmp_path / "texts.onnx")
-    numbers = method.reader()(ODD)
-    (made,) = onnxruntime.InferenceSession(path).run(None, {"tokens": numbers.numpy()})
+    path = export_texts(method, network, tmp_path / "texts.onnx").with_suffix(".onnx")
+    numbers = method.reader()(ODD).astype(np.float32)[:, None, None]
+    (made,) = onnxruntime.InferenceSession(path).run(None, {"tokens": numbers})
     assert (made * model.texts(ODD)).sum(1).min() > 0.9999
     with pytest.raises(InputError, match="cannot be written"):
         export_texts(method, network, tmp_path / "none" / "texts.onnx")

@@ -7,7 +7,8 @@ import pytest
 
 from configs.build import InputError
 from engines.reid.data._records import opened
-from engines.reid.data.synthped import SynthPed
+from engines.reid.data.synthped import SynthPed, _key
+from engines.reid.lab.drawing import NOTHING
 
 SMALL = {"train_people": 6, "val_people": 4, "test_people": 5}
 
@@ -48,6 +49,51 @@ def test_protocols_ask_across_cameras_and_kinds():
     assert (np.array(same) & counts(0)).sum() == 3 * data.sessions
     assert all(one.reads == "text" and one.caption for one in texts.query)
     assert len({one.caption for one in texts.query}) > 0.9 * len(texts.query)
+
+
+def test_people_are_spread_over_sites_and_look_alikes_are_at_one():
+    data = small(sites=3, look_alikes=0.5)
+    records = data.train()
+    pictures = {one.name: data.picture(one.path) for one in records}
+    for number in range(3):
+        alone = small(site=number, look_alikes=0.5)
+        here = [one for one in records if int(one.name[:5]) // 2 == number]
+        assert len(here) == 16
+        assert all((alone.picture(one.path) == pictures[one.name]).all() for one in here)
+    assert small(sites=2).train()[0].path != records[0].path  # trainings of one and the other are told apart
+
+
+def test_of_those_hidden_in_training_nothing_is_said_that_cannot_be_seen_and_nobody_asked_for_is():
+    plain, data = small(captioned=True), small(captioned=True, hidden=1.0)
+    before, after = plain.train(), data.train()
+    pairs = zip(before, after, strict=True)
+    shown = [(plain.seen(_key(one.path)), data.seen(_key(other.path))) for one, other in pairs]
+    assert all((one.picture != other.picture).any() for one, other in shown)
+    assert all(not (other.mask & ~one.mask).any() for one, other in shown)
+    lost = sum(int(one.mask.sum() - other.mask.sum()) for one, other in shown)
+    assert 0.1 < lost / sum(int(one.mask.sum()) for one, _ in shown) < 0.6
+    assert all((other.parts[one.mask & ~other.mask] == NOTHING).all() for one, other in shown)
+    assert any(one.caption != other.caption for one, other in zip(before, after, strict=True))
+    (query, *_) = data.trial("ground").query
+    assert (data.picture(query.path) == plain.picture(query.path)).all()
+
+
+def test_a_picture_of_training_is_drawn_once():
+    data = small()
+    path = data.train()[0].path
+    assert data.picture(path) is data.picture(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"hidden": 1.5}, "hidden must be from 0 to 1, got 1.5"),
+        ({"sites": 0}, "sites must be 1 or more, got 0"),
+    ],
+)
+def test_a_share_or_a_number_that_cannot_be_is_refused(settings, said):
+    with pytest.raises(ValueError, match=said):
+        small(**settings)
 
 
 def test_its_pictures_are_drawn_by_it_alone():
