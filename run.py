@@ -30,6 +30,7 @@ from pipeline._erase_command import erase_identity
 from pipeline._follow_command import follow, who
 from pipeline._graph_commands import check, schema, show
 from pipeline._host_commands import keypair, worker
+from pipeline._search_command import search
 from pipeline.choices import RECORD, Choices, folder_of
 from pipeline.events import CODE_VERSION
 from pipeline.graphfile import GraphFile
@@ -146,7 +147,7 @@ def record(
     raise typer.Exit(status)
 
 
-for command in (check, show, schema, worker, keypair, tail, top, follow, who):
+for command in (check, show, schema, worker, keypair, tail, top, follow, who, search):
     app.command()(command)
 add_commands(app)
 app.command(name="erase")(erase_identity)

@@ -137,7 +137,7 @@ class Base:
 
 
 class Writer:
-    """The only one who writes a store while a run lasts; other programs add rows to `commands` alone."""
+    """The only one who writes a store while a run lasts; others add rows to `commands`, and a search one to `audit`."""
 
     def __init__(
         self,

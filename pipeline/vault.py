@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +23,7 @@ KEYS = "keys.db"
 OURS = 0x53474B59  # "SGKY", in the header of every file of keys
 VERSION = 1
 NONCE, TAG = 12, 16  # bytes
+OVERHEAD = 1 + NONCE + TAG  # bytes that are sealed are longer by so many
 FORMAT = b"\x01"  # what was sealed begins with it
 CACHED = 50_000  # keys in memory, of 32 bytes; others are unwrapped again when they are asked for
 TABLES = """
@@ -66,21 +67,46 @@ class Vault:
 
     def opened(self, identity: str, sealed: bytes, purpose: str = "") -> bytes:
         """What was sealed. Raises ErasedError where the key is destroyed, ForgedError where this is something else."""
-        if sealed[:1] != FORMAT or len(sealed) < len(FORMAT) + NONCE + TAG:
-            raise ForgedError(f"{identity}: not sealed by this program")
+        _check_sealed(identity, sealed)
         key = self._key(identity)
         if key is None:
             raise ErasedError(f"{identity}: its key is destroyed")
-        start = len(FORMAT)
-        nonce, rest = sealed[start : start + NONCE], sealed[start + NONCE :]
         try:
-            return AESGCM(key).decrypt(nonce, rest, _bound(identity, purpose))
+            return AESGCM(key).decrypt(*_parts(sealed), _bound(identity, purpose))
         except InvalidTag:
-            raise ForgedError(f"{identity}: what was sealed has been changed, or moved") from None
+            raise _changed(identity) from None
+
+    def opened_into(
+        self, sealed: Iterable[tuple[str, bytes, str]], rows: Iterable[memoryview]
+    ) -> Iterator[bool]:
+        """Open what was sealed for each identity and purpose into a place of its length, and say whether that could be:
+        its key may be destroyed. No key stays in memory.
+        """
+        wrapped = {**self._new, **dict(self._db.execute("SELECT identity, wrapped FROM keys"))}
+        for (identity, one, purpose), row in zip(sealed, rows, strict=True):
+            if identity not in wrapped:
+                yield False
+                continue
+            _check_sealed(identity, one)
+            key = self._unwrapped(identity, wrapped[identity])
+            try:
+                AESGCM(key).decrypt_into(*_parts(one), _bound(identity, purpose), row)
+            except InvalidTag:
+                raise _changed(identity) from None
+            finally:
+                _overwrite(key)
+            yield True
 
     def has(self, identity: str) -> bool:
         """Whether there is a key."""
         return self._key(identity) is not None
+
+    def is_there(self, identity: str) -> bool:
+        """Whether the file has a key, in which others may have destroyed it; then none is left in memory either."""
+        row = self._db.execute("SELECT 1 FROM keys WHERE identity = ?", (identity,)).fetchone()
+        if row is None and (key := self._keys.pop(identity, None)):
+            _overwrite(key)
+        return row is not None
 
     def keep(self) -> None:
         """The keys of all that was sealed outlive a power cut from here on. Raises StoreError if the disk is full."""
@@ -205,6 +231,21 @@ def _opened(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _check_sealed(identity: str, sealed: bytes) -> None:
+    if sealed[:1] != FORMAT or len(sealed) < OVERHEAD:
+        raise ForgedError(f"{identity}: not sealed by this program")
+
+
+def _parts(sealed: bytes) -> tuple[bytes, bytes]:
+    """The nonce, and the rest."""
+    start = len(FORMAT)
+    return sealed[start : start + NONCE], sealed[start + NONCE :]
+
+
+def _changed(identity: str) -> ForgedError:
+    return ForgedError(f"{identity}: what was sealed has been changed, or moved")
 
 
 def _bound(identity: str, purpose: str) -> bytes:

@@ -1,0 +1,332 @@
+"""`run.py search`: whom it finds, by words and by pictures, where and when; and what it says of questions and galleries
+that it cannot answer or search.
+"""
+
+import json
+import re
+import sqlite3
+from contextlib import closing
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from searched import engine, ids, person, shown_people, unit, untaught, write_gallery, write_picture
+from stored import ORIGIN, stored
+from typer.testing import CliRunner
+
+import run
+from configs.build import ConfigError, InputError
+from pipeline._picture_file import picture_in
+from pipeline._store_commands import audit
+from pipeline._store_facts import Origin
+from pipeline._store_file import StoreError
+
+ODD = {"red": "a red top", "blue": "blue shoes", "bag": "a backpack"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """More would wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return untaught(tmp_path_factory.mktemp("model") / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def site(model, tmp_path_factory):
+    """Somebody for each of some words, at one camera, and for each of some pictures, at another."""
+    by_words = model.texts(list(ODD.values()))
+    by_pictures = model(shown_people())
+    people = [
+        person(name.upper(), [unit(n), looks], model.model_id, "hall", 600 * n)
+        for n, (name, looks) in enumerate(zip(ODD, by_words, strict=True))
+    ]
+    people += [
+        person(f"PIC{n}", [looks], model.model_id, "door", 7200 + n) for n, looks in enumerate(by_pictures)
+    ]
+    return write_gallery(tmp_path_factory.mktemp("site") / "run", *people)
+
+
+def asked(site, model, *words, **settings):
+    """What the command line says; whatever it raises is raised."""
+    given = ["search", *map(str, words), "--out", str(site), *(["--model", engine(model)] if model else [])]
+    done = CliRunner().invoke(run.app, given, env={"COLUMNS": "160"}, **settings)
+    if isinstance(done.exception, Exception):
+        raise done.exception
+    return done
+
+
+@pytest.mark.parametrize(("name", "words"), ODD.items())
+def test_finds_by_words_and_says_where_when_and_how_sure(site, model, name, words):
+    found = [json.loads(line) for line in asked(site, model, words, "--json").stdout.splitlines()]
+    first = found[0]
+    assert (first["identity_id"], first["tracklet_id"]) == (f"P-{name.upper()}", f"T-{name.upper()}-1")
+    assert first["score"] == pytest.approx(1, abs=1e-3) and first["camera_id"] == "hall"
+    assert [one["score"] for one in found] == sorted((one["score"] for one in found), reverse=True)
+    minutes = 10 * list(ODD).index(name) + 1
+    assert (first["began"], first["ended"]) == tuple(
+        f"2026-01-31T12:{minutes:02}:{s}.000000000Z" for s in ("00", "10")
+    )
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_finds_by_a_picture(site, model, tmp_path, ending):
+    for number, picture in enumerate(shown_people()):
+        path = write_picture(tmp_path / f"{number}.{ending}", picture)
+        assert ids(asked(site, model, "--image", path, "--json", "--limit", 3))[0] == f"P-PIC{number}"
+
+
+def test_everybody_is_found_once_and_as_many_as_are_asked_for(site, model):
+    every = ids(asked(site, model, "a red top", "--json", "--limit", 100))
+    assert len(every) == len({*every}) == 9
+    assert ids(asked(site, model, "a red top", "--json", "--limit", 2)) == every[:2]
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (("--camera", "door"), 6),
+        (("--camera", "door", "--camera", "hall"), 9),
+        (("--camera", "nowhere"), 0),
+        (("--since", "2026-01-31T13:00"), 6),
+        (("--until", "2026-01-31T12:05"), 1),
+        (("--since", "2026-01-31T13:10:00+01:00", "--until", "2026-01-31T12:15"), 1),
+        (("--since", "50m"), 8),  # before 13:00, the last cut
+        (("--until", "50.5m"), 1),
+    ],
+)
+def test_cameras_and_times_say_who_counts(site, model, options, wanted):
+    assert len(ids(asked(site, model, "a red top", "--json", *options))) == wanted
+
+
+def test_a_table_says_it_to_people(site, model):
+    done = asked(site, model, "a red top", "--limit", 2)
+    assert re.search(r"│ 1 +│ P-RED +│ [01]\.\d+ │ hall +│ 2026-01-31 12:01:00 │", done.stdout)
+    assert f"12 sightings by {model.model_id}/rgb searched" in " ".join(done.stdout.split())
+    assert "nobody; 12 sightings" in asked(site, model, "a red top", "--camera", "x").stdout
+
+
+def test_words_that_it_does_not_know_are_said_and_the_others_searched(site, model):
+    done = asked(site, model, "a red top, with a Tuba", "--json")
+    assert f"{model.model_id} knows no word 'tuba'; searched without" in done.stderr
+    assert len(ids(done)) == 9
+    assert asked(site, model, "a red top!", "--json").stderr == ""
+
+
+def test_every_search_is_in_the_audit_log(site, model, tmp_path):
+    path = write_picture(tmp_path / "a.png", shown_people()[0])
+    asked(site, model, "a red top", "--limit", 2)
+    asked(site, model, "--image", path)
+    with closing(sqlite3.connect(site / "site.db")) as db:
+        words, picture = audit(db)[-2:]
+    assert (words.kind, words.subject, words.detail) == ("searched", "", "words 'a red top', 2 shown")
+    assert re.fullmatch(r"picture with sha256 [0-9a-f]{64}, 9 shown", picture.detail)
+
+
+def test_a_sheet_shows_a_card_for_each(site, model, tmp_path):
+    asked(site, model, "a red top", "--limit", 5, "--sheet", tmp_path / "sheet.png")
+    one_row = asked(site, model, "a red top", "--limit", 4, "--sheet", tmp_path / "four.png")
+    large, small = (cv2.imread(str(tmp_path / name)) for name in ("sheet.png", "four.png"))
+    assert large.shape[0] > small.shape[0] and large.shape[1] == small.shape[1]
+    assert f"sheet: {tmp_path / 'four.png'}" in one_row.stdout
+    assert not list(tmp_path.glob("*.new"))
+
+
+def test_without_a_question_it_reads_one_a_line_and_goes_on_after_a_mistake(site, model, tmp_path):
+    path = write_picture(tmp_path / "a.png", shown_people()[2])
+    done = asked(site, model, "--json", "--limit", 1, input=f"a red top\n...\n{path}\n")
+    answers = [re.findall("P-[A-Z0-9]+", one) for one in done.stdout.split("\n\n")]
+    assert [one for one in answers if one] == [["P-RED"], ["P-PIC2"]]
+    assert "the question has no word in it, '...'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("", "the question is empty; say whom to look for"),
+        (" \t ", "the question is empty"),
+        ("...!? -- ,", "the question has no word in it"),
+        ("person " * 2000, "the question has 2000 words, 100 at most are read"),
+        ("\ud83d red", "the question is no text"),
+        ("穿红色外套的女人", r"trained.\w+ knows no word of '穿红色外套的女人'; say in plain English"),
+        ("человек в красной куртке", "knows no word of"),
+        ("zebra", "knows no word of 'zebra'"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_one_line(site, model, question, said):
+    with pytest.raises(InputError, match=said) as refused:
+        asked(site, model, question)
+    assert "\n" not in str(refused.value)
+
+
+def bomb(path):
+    """A PNG that says that it is of 40,000 x 40,000 pixels, in some hundred bytes."""
+    picture = cv2.imencode(".png", shown_people()[0])[1].tobytes()
+    path.write_bytes(picture[:16] + (40_000).to_bytes(4, "big") * 2 + picture[24:])
+
+
+def cut_short(path):
+    whole = cv2.imencode(path.suffix, np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))[1]
+    path.write_bytes(whole.tobytes()[:-200])
+
+
+PICTURES = {
+    "bomb.png": (bomb, "is of 40000x40000 pixels, 50,000,000 at most are read; cut it down"),
+    "short.png": (cut_short, "is damaged, its end is missing"),
+    "short.jpg": (cut_short, "is damaged, its end is missing"),
+    "text.png": (lambda path: path.write_text("a person"), "is neither JPEG nor PNG"),
+    "empty.jpg": (lambda path: path.write_bytes(b""), "is neither JPEG nor PNG"),
+    "sizeless.jpg": (lambda path: path.write_bytes(b"\xff\xd8\xff\xd9"), "does not say how large it is"),
+    "flat.png": (lambda path: write_picture(path, np.full((99, 50, 3), 90, np.uint8)), "it is of one colour"),
+    "tiny.png": (
+        lambda path: write_picture(path, shown_people()[0][:3, :3]),
+        "of 3x3 pixels, which show nobody",
+    ),
+    "folder.png": (lambda path: path.mkdir(), "is a directory"),
+    "gone.png": (lambda path: None, "no such file or directory"),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_that_cannot_be_searched_is_one_line(site, model, tmp_path, name):
+    make, said = PICTURES[name]
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=said) as refused:
+        asked(site, model, "--image", tmp_path / name)
+    assert str(refused.value).startswith(f"{tmp_path / name}: ") and "\n" not in str(refused.value)
+
+
+def test_damage_inside_a_picture_never_is_more_than_a_line(tmp_path):
+    random, refused = np.random.default_rng(5), 0
+    for ending in (".png", ".jpg"):
+        whole = cv2.imencode(ending, random.integers(0, 256, (40, 30, 3), np.uint8))[1].tobytes()
+        for number in range(150):
+            damaged = bytearray(whole)
+            for at in random.integers(2, len(whole), 4):
+                damaged[at] = random.integers(0, 256)
+            path = tmp_path / f"{number}{ending}"
+            path.write_bytes(damaged)
+            try:
+                assert picture_in(path).ndim == 3
+            except InputError as error:
+                assert str(error).startswith(f"{path}: ")
+                refused += 1
+    assert refused > 50
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("a bag", "--image", "x.png"), "give either a QUESTION or --image FILE"),
+        (("a bag", "--sheet", "sheet.jpg"), "--sheet: must end in .png"),
+        (("a bag", "--sheet", "nowhere/sheet.png"), "--sheet: there is no folder nowhere"),
+        (("--sheet", "sheet.png"), "--sheet: is of one question"),
+        (("a bag", "--since", "yesterday"), "--since: must be like 2026-01-31T14:30, or like 15m"),
+        (("a bag", "--until", "99999-01-01"), "--until: must be like"),
+        (
+            ("a bag", "--since", "2026-02-01", "--until", "2026-01-01"),
+            "--until: 2026-01-01 is before --since",
+        ),
+        (("a bag", "--detector", "yolox"), "--detector: "),
+    ],
+)
+def test_a_mistake_in_an_option_is_one_line(site, model, options, said):
+    with pytest.raises((InputError, ConfigError), match=said):
+        asked(site, model, *options)
+
+
+def test_a_gallery_that_cannot_be_searched_says_why(site, model, tmp_path):
+    other = untaught(tmp_path / "other.safetensors", seed=2)
+    empty = write_gallery(tmp_path / "empty")
+    looks = model.texts(["a red top"])
+    mixed = [person("A", looks, model.model_id), person("B", looks, other.model_id)]
+    mixed = write_gallery(tmp_path / "mixed", *mixed)
+    with stored(tmp_path / "replica", origin=Origin("s", "", "replica", "")) as (store, _):
+        store.end()
+    (tmp_path / "text").mkdir()
+    for name in ("site.db", "keys.db"):
+        (tmp_path / "text" / name).write_text("no store at all, but long enough to be one")
+    for folder, named, said in (
+        (tmp_path / "nowhere", model, "nowhere/site.db: is not there; name the folder of a run with --out"),
+        (empty, model, "nobody is in the gallery whose looks are known"),
+        (site, other, rf"holds looks by {model.model_id}/rgb \(12\), none by {other.model_id}"),
+        (site, None, r"is a file that begins with sha256 \w{8}; name it, --model"),
+        (mixed, None, r"holds looks by several models, .*rgb \(1\), .*, which cannot be compared"),
+        (tmp_path / "replica", model, "is a replica; search where the site is written"),
+        (tmp_path / "text", model, "file is not a database"),
+    ):
+        with pytest.raises((InputError, StoreError), match=said) as refused:
+            asked(folder, named, "a red top")
+        assert "\n" not in str(refused.value)
+    done = asked(mixed, other, "a red top", "--json")
+    assert ids(done) == ["P-B"] and f"not searched: looks by {model.model_id}/rgb (1)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model_id", "said"),
+    [
+        ("unheard_of.12345678", "was made with unheard_of.12345678, which is no model that can be asked"),
+        (
+            "person_reidentification_retail_0248.00000000",
+            r"here is person_reidentification_retail_0248.43891ce6",
+        ),
+    ],
+)
+def test_a_gallery_of_a_model_that_is_not_here_says_so(model_id, said, tmp_path):
+    folder = write_gallery(tmp_path / "run", person("A", [unit(1)], model_id))
+    with pytest.raises(InputError, match=said):
+        asked(folder, None, "a red top")
+
+
+def test_a_model_that_looks_at_depth_cannot_be_asked(tmp_path):
+    from engines.tvrid_embedder import TvridEmbedder
+
+    folder = write_gallery(tmp_path / "run", person("A", [unit(1)], TvridEmbedder().model_id))
+    with pytest.raises(
+        InputError, match="looks at depth, with which neither words nor pictures can be compared"
+    ):
+        CliRunner().invoke(
+            run.app,
+            ["search", "a bag", "--out", str(folder), "--model", "{engine: tvrid_embedder}"],
+            catch_exceptions=False,
+        )
+
+
+def test_without_its_keys_or_with_damage_nothing_is_searched(model, tmp_path):
+    folder = write_gallery(tmp_path / "run", person("A", model.texts(["a red top"]), model.model_id))
+    with closing(sqlite3.connect(folder / "site.db", isolation_level=None)) as db:
+        (blob,) = db.execute("SELECT sealed FROM vectors").fetchone()
+        db.execute("UPDATE vectors SET sealed = ?", (blob[:-1] + bytes([blob[-1] ^ 1]),))
+    with pytest.raises(StoreError, match="is damaged, P-A: what was sealed has been changed, or moved"):
+        asked(folder, model, "a red top")
+    (folder / "keys.db").unlink()
+    with pytest.raises(StoreError, match=r"keys.db: is not there"):
+        asked(folder, model, "a red top")
+    assert not (folder / "keys.db").exists()
+    assert ORIGIN.source == "recording"
+
+
+@pytest.fixture
+def nano(recordings, monkeypatch):
+    """A detector of people."""
+    monkeypatch.setenv("SIGHTLINE_MODELS", str(recordings / "models"))
+    return "{engine: yolox, model: yolox_nano}"
+
+
+def test_a_detector_says_who_is_in_a_picture(site, model, nano, recordings, tmp_path):
+    street = sorted((recordings / "mot17/mini_img").glob("*/000001.jpg"))[0]
+    done = asked(site, model, "--image", street, "--json", "--detector", nano)
+    assert re.search(r"searched is who is from \d+, \d+ to \d+, \d+, the largest of \d+ people", done.stderr)
+    ramp = np.linspace(0, 255, 300, dtype=np.uint8)[:, None, None].repeat(200, axis=1).repeat(3, axis=2)
+    path = write_picture(tmp_path / "sky.png", ramp)
+    with pytest.raises(InputError, match="sky.png: shows no person whom the detector finds"):
+        asked(site, model, "--image", path, "--detector", nano)
+    with pytest.raises(InputError, match="--detector: finds nobody in colour"):
+        asked(site, model, "--image", path, "--detector", "{engine: overhead_depth}")
