@@ -19,6 +19,7 @@ class Track(NamedTuple):
     given: Times | None = None  # of a tracklet that has been opened
     height: tuple[float, int] | None = None  # and since when
     met: tuple[int, int] | None = None  # see Collect._measured
+    way: tuple[float, float, float] | None = None  # a Way, of the head
 
 
 def seen(tracks: Tracks, row: int, visibility: float, before: Tracklet) -> Tracklet:

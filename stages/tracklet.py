@@ -24,6 +24,7 @@ from pipeline.messages import (
 )
 from pipeline.stage import Memory, Stage
 from stages._crops import covered, crops_of
+from stages._leaving import Way, inside_m
 from stages._tracklets import Times, Track, seen, tracklet_event
 
 Given = Tracklet | TrackletEvent | Positions
@@ -80,18 +81,20 @@ class Collect(Stage[Tracks, Given]):
 
     def process(self, tracks: Tracks) -> Iterator[Given]:
         crops = self._crops(tracks)
-        hidden, nearest_m = covered(tracks.boxes), _nearest_m(tracks)
+        hidden, nearest_m, inside = covered(tracks.boxes), _nearest_m(tracks), inside_m(tracks)
         for row, id in enumerate(tracks.track_ids.tolist()):
             if not tracks.scores[row]:
                 continue  # hidden: nothing of them is seen
             track = self._track(id) or Track(self._begun(tracks, row), 0, tracks.frame.index)
             track, is_another = self._measured(track, tracks, row, float(nearest_m[row]))
             is_another |= self._was_hidden(track.tracklet, tracks.frame, float(hidden[row]))
+            track, is_back = _gone_on(track, float(inside[row]), float(tracks.heights_m[row]))
+            is_another |= is_back
             if is_another and track.given:
                 before, track = track, track._replace(tracklet=self._begun(tracks, row))
                 yield from self._follows(before, track.tracklet)
                 now_ns = track.tracklet.seen_ns
-                track = track._replace(given=(0, now_ns, now_ns), height=None, met=None)
+                track = track._replace(given=(0, now_ns, now_ns), height=None, met=None, way=None)
             tracklet = seen(tracks, row, 1.0 - float(hidden[row]), track.tracklet)
             self._keep(tracklet, crops.get(id))
             yield from self._looked_at(id, track._replace(tracklet=tracklet, seen=track.seen + 1))
@@ -269,6 +272,16 @@ class Collect(Stage[Tracks, Given]):
             floor_m=tracks.floor_m,
             scores=tracks.scores,
         )
+
+
+def _gone_on(track: Track, inside_m: float, height_m: float) -> tuple[Track, bool]:
+    """With its way across the picture; and whether it had gone out, as tall as it was there, and comes in again."""
+    if np.isnan(inside_m):
+        return track, False
+    way = Way._make(track.way or (inside_m, inside_m, height_m)).on(inside_m, height_m)
+    if way.leads_back(inside_m):
+        return track._replace(way=way, height=(way.height_m, 0)), True
+    return track._replace(way=way), False
 
 
 def _nearest_m(tracks: Tracks) -> NDArray[np.float32]:
