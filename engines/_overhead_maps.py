@@ -47,12 +47,14 @@ def maps_of_each(
     layers = np.zeros((len(points), LAYERS, SIDE, SIDE), np.float32)
     most = max((one.shape[0] * one.shape[1] for one in points), default=0)
     # memory is asked for once: that which is new costs as much as what is done in it
-    near = np.empty((most, 3), np.float32)
-    places, cells = np.empty((most, 2), np.uint32), np.empty((most, 3), np.uint32)  # no index is below 0
+    near = np.empty((3, most), np.float32)
+    shades, cells = np.empty((most, 3), np.uint8), np.empty((3, most), np.uint32)  # no index is below 0
+    # of one cell side by side: in `layers` they are a page apart, where a cache keeps few at once
+    sums = np.empty((MAPS, SIDE, SIDE, CHANNELS), np.float32)
     for color, own, height_m, made in zip(colors, points, heights_m.tolist(), layers, strict=True):
         seen = np.zeros((1, 1, 3), np.uint8) if color is None else color
         if height_m > 0.3:  # NaN is not
-            _fill(seen, color is not None, own, height_m, turned, made, near, places, cells)
+            _fill(seen, color is not None, own, height_m, turned, made, near, shades, cells, sums)
     return layers
 
 
@@ -65,8 +67,9 @@ def _fill(
     turned: float,
     layers: Array,
     near: Array,
-    places: NDArray[np.uint32],
+    shades: NDArray[np.uint8],
     cells: NDArray[np.uint32],
+    sums: Array,
 ) -> None:
     h, w = points.shape[0], points.shape[1]
     logs = np.empty(256, np.float32)
@@ -85,10 +88,12 @@ def _fill(
             away = x * x + y * y
             if away > REACH_M * REACH_M:
                 continue
-            near[count, 0], near[count, 1], near[count, 2] = x, y, z / height_m
-            places[count, 0], places[count, 1] = i, j
+            share = z * (1 / height_m)
+            near[0, count], near[1, count], near[2, count] = x, y, share
+            if has_color:  # read here, where what is missing from a cache holds nothing up
+                shades[count, 0], shades[count, 1] = color[i, j, 0], color[i, j, 1]
+                shades[count, 2] = color[i, j, 2]
             count += 1
-            share = z / height_m
             if share > 0.66 and share < 0.88 and away < 0.1225:
                 sx += x
                 sy += y
@@ -116,27 +121,27 @@ def _fill(
     cos, sin = np.cos(angle), np.sin(angle)
     half = 0.5 * SIDE
     top = np.zeros((SIDE, SIDE), np.float32)
+    across, along, up = near[0, :count], near[1, :count], near[2, :count]
     for p in range(count):
-        x, y, share = near[p, 0], near[p, 1], near[p, 2]
-        u, v = cos * x + sin * y, cos * y - sin * x
-        near[p, 0], near[p, 1] = u, v
-        a = min(max(int(u / CELL_M + half), 0), SIDE - 1)
-        b = min(max(int(v / CELL_M + half), 0), SIDE - 1)
-        cells[p, 0], cells[p, 1] = a, b
-        cells[p, 2] = min(int((share - LOW) / (HIGH - LOW) * SIDE), SIDE - 1)
-        if share > top[b, a]:
-            top[b, a] = share
+        x, y = across[p], along[p]
+        across[p], along[p] = cos * x + sin * y, cos * y - sin * x
+    _place(across, 1 / CELL_M, half, cells[0])
+    _place(along, 1 / CELL_M, half, cells[1])
+    _place(up, SIDE / (HIGH - LOW), -LOW * SIDE / (HIGH - LOW), cells[2])
+    for p in range(count):
+        a, b = cells[0, p], cells[1, p]
+        top[b, a] = max(top[b, a], up[p])
+    sums[:] = 0.0
     red, green, blue = 0.0, 0.0, 0.0
     over = TOP_M / height_m
     r, g, lum = 0.0, 0.0, 0.0
     for p in range(count):
-        u, v, share = near[p, 0], near[p, 1], near[p, 2]
-        a, b, c = cells[p, 0], cells[p, 1], cells[p, 2]
+        u, v, share = across[p], along[p], up[p]
+        a, b, c = cells[0, p], cells[1, p], cells[2, p]
         if has_color:
-            i, j = places[p, 0], places[p, 1]
-            r = logs[color[i, j, 0]]
-            g = logs[color[i, j, 1]]
-            lum = logs[color[i, j, 2]]
+            r = logs[shades[p, 0]]
+            g = logs[shades[p, 1]]
+            lum = logs[shades[p, 2]]
             red, green, blue = red + r, green + g, blue + lum
         for m in range(3):
             if m == 0:
@@ -147,27 +152,26 @@ def _fill(
                 row, column, value = c, a, v
             else:
                 row, column, value = c, b, u
-            first = CHANNELS * m
-            layers[first, row, column] += 1.0
-            layers[first + 1, row, column] += value
+            sums[m, row, column, 0] += 1.0
+            sums[m, row, column, 1] += value
             if has_color:
-                layers[first + 2, row, column] += r
-                layers[first + 3, row, column] += g
-                layers[first + 4, row, column] += lum
+                sums[m, row, column, 2] += r
+                sums[m, row, column, 3] += g
+                sums[m, row, column, 4] += lum
     red, green, blue = red / count, green / count, blue / count
     for m in range(3):
         first = CHANNELS * m
         for row in range(SIDE):
             for column in range(SIDE):
-                n = layers[first, row, column]
+                n = sums[m, row, column, 0]
                 if n > 0.0:
                     layers[first, row, column] = 0.5 + 0.1 * min(np.log(n), 5.0)
                     scale = 1.0 if m == 0 else 3.0
-                    layers[first + 1, row, column] *= scale / n
+                    layers[first + 1, row, column] = sums[m, row, column, 1] * (scale / n)
                     if has_color:
-                        layers[first + 2, row, column] = layers[first + 2, row, column] / n - red
-                        layers[first + 3, row, column] = layers[first + 3, row, column] / n - green
-                        layers[first + 4, row, column] = layers[first + 4, row, column] / n - blue
+                        layers[first + 2, row, column] = sums[m, row, column, 2] / n - red
+                        layers[first + 3, row, column] = sums[m, row, column, 3] / n - green
+                        layers[first + 4, row, column] = sums[m, row, column, 4] / n - blue
     said = layers[MAPS * CHANNELS]
     said[0, 0] = (height_m - 1.65) * 5.0
     said[0, 1] = 1.0 if has_color else 0.0
@@ -184,3 +188,10 @@ def _fill(
         said[0, 9] = np.sqrt(u * u + v * v) * 5.0
     said[0, 10] = band / count
     said[0, 11] = 1.0
+
+
+@kernel
+def _place(values: Array, cells_a_unit: float, first: float, cells: NDArray[np.uint32]) -> None:
+    """In which cell of a row each value lies; those before or behind it are in its ends."""
+    for p in range(len(values)):
+        cells[p] = min(max(int(values[p] * cells_a_unit + first), 0), SIDE - 1)

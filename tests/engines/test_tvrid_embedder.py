@@ -59,6 +59,19 @@ def test_where_there_is_colour_the_descriptor_speaks_unless_it_is_said_otherwise
     assert engine.of("rgbd") is engine
 
 
+def test_a_point_is_in_the_cell_of_its_place_in_each_map():
+    points = np.full((10, 10, 3), (0.2, -0.1, 0.8), np.float32)
+    color = np.full((10, 10, 3), 50, np.uint8)
+    color[0] = 100  # a tenth of them
+    maps = maps_of(color, points, 1.6).reshape(-1, SIDE, SIDE)
+    # 0.2 m across are 5 cells of 37.5 mm from the middle, 0.1 m back are 3, and half the height is 13 up
+    for first, row, column, third in ((0, 13, 21, 0.5), (5, 13, 21, -0.3), (10, 13, 13, 0.6)):
+        cell = maps[first : first + CHANNELS, row, column]
+        assert cell == pytest.approx([0.5 + 0.1 * np.log(100), third, 0, 0, 0], abs=1e-5)
+        assert np.count_nonzero(maps[first]) == 1
+    assert maps[-1, 0, 2] == pytest.approx(0.9 * np.log(58) + 0.1 * np.log(108) - 4.5, abs=1e-5)
+
+
 def test_of_several_crops_the_order_is_nothing(crops):
     colors, points, heights = crops["flat", 0]
     forth, back = engine(colors, points, heights), engine(colors[::-1], points[::-1], heights[::-1])
