@@ -4,7 +4,9 @@
     python benchmarks/tvrid.py train DIR OUT     our recipe on them; ended at any moment, it goes on
     python benchmarks/tvrid.py export OUT DIR [--to FOLDER]  the shipped files, by itself into engines/models/tvrid
     python benchmarks/tvrid.py set DIR [--seed N]          a simulated TVRID in its layout
-    python benchmarks/tvrid.py baseline OUT [--seed N] [--tracks rgb depth cross]  the challenge's baseline, small
+    python benchmarks/tvrid.py trunk OUT [--groups N]      what the baseline begins with, in ImageNet's stead
+    python benchmarks/tvrid.py baseline OUT [--seed N] [--tracks rgb depth cross] [--weights FILE]
+                                                           the challenge's baseline, small
 
 On one core that is free; set OMP_NUM_THREADS.
 """
@@ -33,30 +35,33 @@ from engines.reid.recipe import settings_of  # noqa: E402
 from engines.reid.tvrid_baseline_run import train as train_baseline  # noqa: E402
 from engines.reid.tvrid_export import export, teachers  # noqa: E402
 from engines.reid.tvrid_set import passages, people_of, write  # noqa: E402
+from engines.reid.tvrid_trunk import TellingApart, crops  # noqa: E402
+from engines.reid.tvrid_trunk import train as train_trunk  # noqa: E402
 from engines.tvrid_embedder import MODEL  # noqa: E402
 
 MAPS, PICTURES = "maps", "pictures"  # folders of the two trainings
 FIRST = 1_000_000  # seed of the first group; those of sites and tests are below
-SMALL = {"size": 66, "frames": 1, "epochs": 12}  # of the baseline's 224, 5 and 20: what a core can do
-AT_RANDOM = {
-    "lr": 1e-4,
-    "warm_up": 3,
-}  # instead of its 1e-3 for colour, whose trunk should begin with ImageNet's weights
+FIRST_OF_TRUNK = 2_000_000
+SMALL: Any = {"size": 66, "at_once": 1}  # of the baseline's 224 and 5: what a core can do
+AT_RANDOM: Any = {"lr": 1e-4, "warm_up": 3}  # instead of its 1e-3, for colour without weights
 
 
 def main() -> None:
     """One of the parts."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("part", choices=["lessons", "train", "export", "set", "baseline"])
+    asked.add_argument("part", choices=list(PARTS))
     asked.add_argument("folder", type=Path)
     asked.add_argument("out", type=Path, nargs="?")
     asked.add_argument("--to", type=Path, default=MODEL.parent)
     asked.add_argument("--groups", type=int, default=96)
     asked.add_argument("--seed", type=int, default=9001)
     asked.add_argument("--tracks", nargs="+", default=["rgb", "depth", "cross"])
+    asked.add_argument("--weights", default="", help="torchvision's, or those that trunk makes")
     given = asked.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    {"lessons": make, "train": train, "export": ship, "set": lay_out, "baseline": baseline}[given.part](given)
+    {"lessons": make, "train": train, "export": ship, "set": lay_out, "trunk": trunk, "baseline": baseline}[
+        given.part
+    ](given)
 
 
 def make(given: Any) -> None:
@@ -102,12 +107,18 @@ def lay_out(given: Any) -> None:
     write(given.folder, given.seed)
 
 
+def trunk(given: Any) -> None:
+    """A ResNet-50 that knows people whom neither lessons nor sets have."""
+    samples = list(crops(range(FIRST_OF_TRUNK, FIRST_OF_TRUNK + given.groups)))
+    print(train_trunk(samples, TellingApart(), given.folder, _shown))
+
+
 def baseline(given: Any) -> None:
     """Each track's network, on the people to learn from of one set."""
-    some = list(passages(people_of(given.seed)[0], given.seed + 1, SMALL["frames"]))
     for track in given.tracks:
-        slowly = {} if track == "depth" else AT_RANDOM
-        method = TvridBaseline(track=track, **SMALL, **slowly)
+        slowly = {} if track == "depth" or given.weights else AT_RANDOM
+        method = TvridBaseline(track=track, weights=given.weights, **SMALL, **slowly)
+        some = passages(people_of(given.seed)[0], given.seed + 1)
         print(train_baseline(some, method, given.folder / track, _shown), flush=True)
 
 
@@ -116,6 +127,15 @@ def _shown(place: Any, epochs: int, steps: int) -> None:
         means = ", ".join(f"{name} {total / steps:.4g}" for name, total in place.sums.items())
         print(f"{place.phase} {place.epoch}/{epochs}: {means}", flush=True)
 
+
+PARTS = {
+    "lessons": make,
+    "train": train,
+    "export": ship,
+    "set": lay_out,
+    "trunk": trunk,
+    "baseline": baseline,
+}
 
 if __name__ == "__main__":
     main()

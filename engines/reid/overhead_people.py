@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,8 +132,18 @@ def upright_of(shot: Shot, camera: Camera, key: str, errors: Errors) -> Upright:
     return Upright.of(shot.color, shot.corner_px, camera.eye, head_px(camera.eye, floor_m, shot.height_m))
 
 
-def lessons(seed: int, places: int, passages: int, frames: int) -> Iterator[tuple[int, int, Sample]]:
-    """A group of people to learn from: number, place, what is seen. Odd seeds are as on the site, even of any kind."""
+class Sight(NamedTuple):
+    """One frame of a person to learn from."""
+
+    person: int  # of the group
+    place: int
+    shot: Shot
+    taken: Camera  # as a pipeline takes the camera to hang
+    key: str
+
+
+def shown(seed: int, places: int, passages: int, frames: int) -> Iterator[Sight]:
+    """A group of people to learn from, as cameras see them. Odd seeds are as on the site, even of any kind."""
     people = crowd(GROUP, seed) if seed % 2 else strangers(GROUP, seed)
     chance = Random(f"{seed}/lessons")
     for place in range(places):
@@ -146,7 +157,13 @@ def lessons(seed: int, places: int, passages: int, frames: int) -> Iterator[tupl
                 some = Some(TIMES, chance.sample(range(TIMES), frames))  # not the ends of the way alone
                 for index, shot in enumerate(at.passage(number, way, some, passage, SHOT_PX)):
                     shot = replace(shot, color=exposed_as(shot.color, key, 0.15))
-                    yield number, place, _sample(shot, taken, f"{key}/{index}")
+                    yield Sight(number, place, shot, taken, f"{key}/{index}")
+
+
+def lessons(seed: int, places: int, passages: int, frames: int) -> Iterator[tuple[int, int, Sample]]:
+    """The same as a network is shown them: number, place, what is seen."""
+    for one in shown(seed, places, passages, frames):
+        yield one.person, one.place, _sample(one.shot, one.taken, one.key)
 
 
 def _sample(shot: Shot, taken: Camera, key: str) -> Sample:

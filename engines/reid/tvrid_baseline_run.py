@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,18 +27,15 @@ NOWHERE = np.zeros((1, 1, 3), np.uint8)
 Shown = Sequence[tuple[Passage, Sequence[int]]]  # passages, and which frames of each
 
 
-def train(some: Sequence[Passage], method: TvridBaseline, folder: Path, shown: Told) -> Path:
+def train(some: Iterable[Passage], method: TvridBaseline, folder: Path, shown: Told) -> Path:
     """Train it on these passages in a folder of its own; gives the file of the network."""
-    ready = [frames_of(one, evenly(range(len(one.shots)), method.frames), method.size) for one in some]
-    task = PassageTask(
-        [Picture(NOWHERE, one.person) for one in some],
-        seed=42,
-        workers=1,
-        is_mixed=True,
-        shown=lambda at: ready[at],
-    )
+    ready, samples = list[Frames](), list[Picture]()
+    for one in some:
+        ready.append(frames_of(one, evenly(range(len(one.shots)), method.frames), method.size))
+        samples.append(Picture(NOWHERE, one.person))
+    task = PassageTask(samples, seed=42, workers=1, is_mixed=True, shown=lambda at: ready[at])
     task.seed_all()
-    network = method.network(task.people_count, 1)
+    network = method.network(task.people_count, 1).to(memory_format=torch.channels_last)
     told = settings_of(method)
     return Training(folder, network, task, told, shown).fit(method.phases(network, task))
 

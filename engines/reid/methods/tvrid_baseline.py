@@ -172,11 +172,14 @@ class TvridBaseline(Method):
     lr: float = 1e-3
     margin: float = 0.25
     warm_up: int = 0  # epochs in which the rate grows; ours, for a trunk that begins at random
+    at_once: int = 0  # so many of a passage's frames, drawn anew each time; ours, to save time; 0 for all
 
     def __post_init__(self) -> None:
         for name in ("frames", "epochs", "batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.at_once <= self.frames:
+            raise ValueError(f"at_once must be from 0 to {self.frames}, the frames, got {self.at_once}")
         if sides(self.size)[-1] < 1:
             raise ValueError(f"size must be at least 66, or nothing is left of depth, got {self.size}")
 
@@ -230,10 +233,15 @@ class TvridBaseline(Method):
             same = same[same != anchor] if len(same) > 1 else same
             other = np.flatnonzero(people != people[anchor])
             positive, negative = int(generator.choice(same)), int(generator.choice(other))
-            chosen[0].append(task.shown(anchor)[asked])
-            chosen[1].append(task.shown(positive)[given])
-            chosen[2].append(task.shown(negative)[given])
+            chosen[0].append(self._some(task.shown(anchor)[asked], generator))
+            chosen[1].append(self._some(task.shown(positive)[given], generator))
+            chosen[2].append(self._some(task.shown(negative)[given], generator))
         return Triplets(*(torch.stack(one) for one in chosen))
+
+    def _some(self, frames: Tensor, generator: Generator) -> Tensor:
+        if not self.at_once:
+            return frames
+        return frames[np.sort(generator.choice(len(frames), self.at_once, replace=False))]
 
 
 def prepared(frames: Sequence[NDArray[Any]], size: int) -> Tensor:

@@ -95,6 +95,22 @@ def test_a_triplet_is_of_the_tracks_modalities_and_of_two_people(small_set, trac
     assert not torch.equal(seen.positives, seen.negatives)
 
 
+def test_some_of_a_passages_frames_are_drawn_anew_each_time(small_set):
+    method = TvridBaseline(track="depth", size=66, frames=2, batch=2, at_once=1)
+    task = method.task(Tvrid(small_set).train(), seed=1)
+    phase = method.phases(method.network(3, 4), task)["triplets"]()
+    seen = [phase.read(np.array([0]), task.generator(number)).anchors[0] for number in range(12)]
+    assert {tuple(one.shape) for one in seen} == {(1, 1, 66, 66)}
+    both = task.shown(0)[1]
+    assert {torch.equal(one[0], both[0]) for one in seen} == {True, False}
+    assert all(torch.equal(one[0], both[0]) or torch.equal(one[0], both[1]) for one in seen)
+
+
+def test_refuses_more_frames_at_once_than_there_are():
+    with pytest.raises(ValueError, match="at_once must be from 0 to 5"):
+        TvridBaseline(at_once=6)
+
+
 def test_its_loss_is_of_squared_distances(small_set):
     method = TvridBaseline(track="depth", size=66, frames=1, batch=2)
     task = method.task(Tvrid(small_set).train(), seed=1)
