@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -65,18 +64,6 @@ def check_sees(encoder: Encoder) -> None:
             f"--model: {encoder.model_id} looks at depth, with which neither words nor pictures can be compared; "
             "search a graph whose embedder looks at colour"
         )
-
-
-@contextmanager
-def opened(engine: T) -> Iterator[T]:
-    """The engine, open while inside."""
-    if hasattr(engine, "open"):
-        engine.open()
-    try:
-        yield engine
-    finally:
-        if hasattr(engine, "close"):
-            engine.close()
 
 
 def of_words(encoder: Any, text: str) -> tuple[Vector, list[str]]:

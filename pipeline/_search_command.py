@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import msgspec
@@ -22,7 +22,7 @@ from rich.console import Console
 
 from configs.build import ConfigError, InputError
 from pipeline._gallery_file import GalleryFile
-from pipeline._questions import check_sees, checked_words, encoder_of, engine_of, of_picture, of_words, opened
+from pipeline._questions import check_sees, checked_words, encoder_of, engine_of, of_picture, of_words
 from pipeline._sheet import SHOTS, Card, sheet_of, write_sheet
 from pipeline._store_file import FAULTS, NAME, StoreError, blamed
 from pipeline.report import printed, short
@@ -101,9 +101,10 @@ class _Asked:
         self._encoder = made or encoder_of(self._kind.model_id)
         check_sees(self._encoder)
         self._detector = engine_of(self.detector, "--detector") if self.detector else None
-        for engine in (self._encoder, self._detector):
-            if engine is not None:
-                self.closing_all.enter_context(opened(engine))
+        self._looks_at_pictures: list[Any] = [self._encoder, *([self._detector] if self._detector else [])]
+        for engine in self._looks_at_pictures:
+            if hasattr(engine, "close"):
+                self.closing_all.callback(engine.close)
 
     def filter_by(self, cameras: tuple[str, ...], since: str, until: str, limit: int) -> None:
         """Which sightings count."""
@@ -157,6 +158,7 @@ class _Asked:
     def _vector(self, question: str | Path) -> tuple[NDArray[np.float32], str]:
         """And what the audit log says of it."""
         if isinstance(question, Path):
+            self._open_for_pictures()
             vector, remark = of_picture(self._encoder, self._detector, question)
             said = f"picture with sha256 {sha256(question.read_bytes()).hexdigest()}"
         else:
@@ -168,6 +170,13 @@ class _Asked:
         if remark:
             err.print(remark, markup=False)
         return vector, said
+
+    def _open_for_pictures(self) -> None:
+        """Once; what reads words opens by itself, and needs none of this."""
+        for engine in self._looks_at_pictures:
+            if hasattr(engine, "open"):
+                engine.open()
+        self._looks_at_pictures = []
 
     def _card(self, one: Found) -> Card:
         own = sorted(self._gallery.pictures(one.identity_id), key=lambda kept: kept[0] != one.tracklet_id)

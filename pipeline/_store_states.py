@@ -21,6 +21,7 @@ SEALED = {  # what nobody may read in a state: the table of each such field, by 
     "Sighting": {"looks": "vectors"},
     "Embedding": {"vector": "vectors"},
     "Crop": {"color": "crops", "depth": "crops", "infrared": "crops"},
+    "Shot": {"jpeg": "crops"},
 }
 CHILDREN: dict[str, tuple[str, ...]] = {  # where in a class to look for more; in any other everywhere
     "Identity": ("sightings",),
@@ -28,6 +29,8 @@ CHILDREN: dict[str, tuple[str, ...]] = {  # where in a class to look for more; i
     "Embedding": ("tracklet",),
     "Tracklet": ("crops",),
     "Crop": (),
+    "Album": ("shots",),
+    "Shot": (),
     "array": (),
 }
 PUT = """
@@ -253,8 +256,8 @@ def _parts_of(value: Any, node: str, identity: str, tracklet: str) -> Iterator[t
     if not isinstance(value, dict):
         return
     kind = value.get(KIND)
-    identity = value["identity_id"] if kind == "Identity" else identity
-    tracklet = value["tracklet_id"] if kind == "Tracklet" else tracklet
+    identity = value["identity_id"] if kind in ("Identity", "Album") else identity
+    tracklet = value["tracklet_id"] if kind in ("Tracklet", "Shot") else tracklet
     if kind in ("Sighting", "Embedding"):
         tracklet = value["tracklet"]["tracklet_id"]
     for name, table in SEALED.get(str(kind), {}).items():

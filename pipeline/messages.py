@@ -378,6 +378,28 @@ class Identity:
             one.overwrite()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """A picture of somebody that a site keeps."""
+
+    tracklet_id: str
+    captured_ns: int
+    quality: float  # of the crop
+    jpeg: NDArray[np.uint8]  # (n,), as a file has it
+
+    def overwrite(self) -> None:
+        """Leave nothing in memory of the picture: for whoever holds the only reference, and drops it."""
+        ctypes.memset(self.jpeg.ctypes.data, 0, self.jpeg.nbytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Album:
+    """The pictures that a site keeps of one identity, or of a tracklet that is nobody's yet; newest last."""
+
+    identity_id: str  # empty where it is nobody's
+    shots: tuple[Shot, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """Somebody asks for something: told to stages that remember the site and take it, at a cut."""
