@@ -31,11 +31,12 @@ from engines.reid.fit import TRAINED, Training  # noqa: E402
 from engines.reid.methods.tvrid import LessonTask, Network, Tvrid  # noqa: E402
 from engines.reid.methods.tvrid_baseline import TvridBaseline  # noqa: E402
 from engines.reid.methods.tvrid_picture import PictureNetwork, Taught, TvridPicture  # noqa: E402
+from engines.reid.overhead_people import group  # noqa: E402
 from engines.reid.recipe import settings_of  # noqa: E402
 from engines.reid.tvrid_baseline_run import train as train_baseline  # noqa: E402
 from engines.reid.tvrid_export import export, teachers  # noqa: E402
 from engines.reid.tvrid_set import passages, people_of, write  # noqa: E402
-from engines.reid.tvrid_trunk import TellingApart, crops  # noqa: E402
+from engines.reid.tvrid_trunk import Dress, Wardrobe, kept_crops  # noqa: E402
 from engines.reid.tvrid_trunk import train as train_trunk  # noqa: E402
 from engines.tvrid_embedder import MODEL  # noqa: E402
 
@@ -109,8 +110,10 @@ def lay_out(given: Any) -> None:
 
 def trunk(given: Any) -> None:
     """A ResNet-50 that knows people whom neither lessons nor sets have."""
-    samples = list(crops(range(FIRST_OF_TRUNK, FIRST_OF_TRUNK + given.groups)))
-    print(train_trunk(samples, TellingApart(), given.folder, _shown))
+    seeds = range(FIRST_OF_TRUNK, FIRST_OF_TRUNK + given.groups)
+    people = [one for seed in seeds for one in group(seed)]
+    task = Wardrobe.of(kept_crops(given.folder, seeds), people, workers=1, is_mixed=True)
+    print(train_trunk(task, Dress(), given.folder, _shown))
 
 
 def baseline(given: Any) -> None:

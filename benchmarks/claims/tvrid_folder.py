@@ -20,7 +20,7 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from tvrid import ASKED, KINDS, painted, picture_network, scored, unit  # noqa: E402
+from tvrid import ASKED, KINDS, painted, pictured, scored, unit  # noqa: E402
 
 from engines.evaluate.tvrid import SCENARIOS, passages_of  # noqa: E402
 from engines.overhead_depth import OverheadDepth  # noqa: E402
@@ -92,9 +92,9 @@ def _recipe(shown: list[tuple[Camera, list[Shot]]]) -> dict[str, np.ndarray]:
     made: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
     for camera, shots in shown:
         points, heights_m = _placed(camera, shots)
-        said = picture_network()(np.stack([one.layers for one in _upright(camera, shots)]))
-        made["rgb"].append(said)
-        made["cross query"].append(said[:, : said.shape[1] // 2])
+        said = pictured(_upright(camera, shots))
+        made["rgb"].append(said[0])
+        made["cross query"].append(said[1])
         made["depth"].append(engine([None] * len(shots), points, heights_m)[:, :-1])
         made["cross gallery"].append(made["depth"][-1])
         made["rgbd"].append(engine([one.color for one in shots], points, heights_m)[:, :-1])

@@ -142,9 +142,14 @@ class Sight(NamedTuple):
     key: str
 
 
+def group(seed: int) -> list[Person]:
+    """People to learn from: of odd seeds as on the site, of even of any kind."""
+    return crowd(GROUP, seed) if seed % 2 else strangers(GROUP, seed)
+
+
 def shown(seed: int, places: int, passages: int, frames: int) -> Iterator[Sight]:
-    """A group of people to learn from, as cameras see them. Odd seeds are as on the site, even of any kind."""
-    people = crowd(GROUP, seed) if seed % 2 else strangers(GROUP, seed)
+    """A group of people to learn from, as cameras see them."""
+    people = group(seed)
     chance = Random(f"{seed}/lessons")
     for place in range(places):
         hung = _hung(chance, f"{seed}/{place}")

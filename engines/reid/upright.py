@@ -87,6 +87,13 @@ class Upright:
         return layers
 
 
+def mirrored(layers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Layers (n, 4, HIGH_PX, WIDE_PX) of people as in a mirror; where the camera is stays what it is."""
+    made = layers.copy()
+    made[:, :3] = layers[:, :3, :, ::-1]
+    return made
+
+
 def depth_shown(points: NDArray[np.float32], reach_m: float, from_upright: Array) -> NDArray[np.uint8]:
     """What a network may learn of depth from a crop's points: in each cell of the upright picture how much of it is a
     person, and how high up, (2, *CELLS), the latter 0 where nothing is.

@@ -52,7 +52,9 @@ class Triplets(NamedTuple):
     negatives: Tensor
 
 
-class _Bottleneck(nn.Module):
+class Bottleneck(nn.Module):
+    """A block of three convolutions beside what goes in."""
+
     def __init__(self, inner: int, width: int, stride: int) -> None:
         super().__init__()
         outer = WIDER * width
@@ -86,7 +88,7 @@ def resnet50() -> nn.Sequential:
     for stage, (blocks, width) in enumerate(zip(BLOCKS, WIDTHS, strict=True), 1):
         layers = []
         for block in range(blocks):
-            layers.append(_Bottleneck(inner, width, 2 if stage > 1 and block == 0 else 1))
+            layers.append(Bottleneck(inner, width, 2 if stage > 1 and block == 0 else 1))
             inner = WIDER * width
         children.append((f"layer{stage}", nn.Sequential(*layers)))
     children.append(("avgpool", nn.AdaptiveAvgPool2d(1)))

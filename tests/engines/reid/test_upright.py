@@ -22,6 +22,7 @@ from engines.reid.upright import (
     crop_from_upright,
     depth_shown,
     head_px,
+    mirrored,
     numbers_of,
 )
 
@@ -127,3 +128,12 @@ def test_depth_says_nothing_in_a_picture(shot):
     blind = replace(one, depth=np.zeros_like(one.depth))
     made = [Upright.of(each.color, each.corner_px, camera.eye, head).layers for each in (one, blind)]
     assert np.array_equal(*made)
+
+
+def test_in_a_mirror_the_head_stays_where_it_is_and_so_does_the_camera():
+    layers = np.zeros((1, 4, HIGH_PX, WIDE_PX), np.float32)
+    layers[0, 0, 40, 10], layers[0, 3, 0, :NUMBERS] = 200.0, (0.9, 0.1, 0.2)
+    made = mirrored(layers)
+    assert np.array_equal(np.argwhere(made[0, 0]), [[40, round(2 * HEAD_PX[0]) - 10]])
+    assert np.array_equal(made[:, 3], layers[:, 3])
+    assert np.array_equal(mirrored(made), layers)
