@@ -25,6 +25,10 @@ class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     texts: str = ""  # the model of the engine `reader` whose vectors of texts these are compared with
 
+    def __post_init__(self) -> None:
+        if self.parts < 0 or self.parts and self.length % self.parts:
+            raise ValueError(f"parts must be 0, or divide length, {self.length}, got {self.parts}")
+
 
 @dataclass
 class Embedder(Model):
@@ -40,6 +44,11 @@ class Embedder(Model):
     def model_id(self) -> str:
         """The model's name and the beginning of its file's sha256: only vectors of one model can be compared."""
         return f"{self.model}.{self.manifest.files[0].sha256[:8]}"
+
+    @property
+    def says_what_shows(self) -> bool:
+        """Whether `seen` tells more than that all is to be trusted."""
+        return self._output.parts > 0
 
     def __call__(self, pictures: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """A vector of length 1 for each picture, (n, d): RGB (h, w, 3) uint8, or infrared (h, w) uint8 or uint16, of
@@ -100,7 +109,10 @@ class Embedder(Model):
             raise InputError(
                 f"{self.model}: must say of {self._output.parts} parts how far they show, says {found}"
             )
-        return np.asarray(others[0], np.float32)
+        visibility = np.asarray(others[0], np.float32)
+        if not ((visibility >= 0) & (visibility <= 1)).all():
+            raise InputError(f"{self.model}: must say from 0 to 1 how far each part shows, says otherwise")
+        return visibility
 
     def _vectors(self, outputs: Any) -> NDArray[np.float32]:
         """The first output, each row of it of length 1."""

@@ -18,8 +18,8 @@ from pipeline.vault import ErasedError, ForgedError
 from pipeline.wire import KIND, WireError, headed
 
 SEALED = {  # what nobody may read in a state: the table of each such field, by class
-    "Sighting": {"looks": "vectors"},
-    "Embedding": {"vector": "vectors"},
+    "Sighting": {"looks": "vectors", "shown": "vectors"},
+    "Embedding": {"vector": "vectors", "visibility": "vectors"},
     "Crop": {"color": "crops", "depth": "crops", "infrared": "crops"},
     "Shot": {"jpeg": "crops"},
 }
@@ -261,12 +261,20 @@ def _parts_of(value: Any, node: str, identity: str, tracklet: str) -> Iterator[t
     if kind in ("Sighting", "Embedding"):
         tracklet = value["tracklet"]["tracklet_id"]
     for name, table in SEALED.get(str(kind), {}).items():
-        if (array := value[name]) is not None:
-            what = f"{value['captured_ns']} {name}" if table == "crops" else value.get("kind", name)
-            yield (table, identity or tracklet, tracklet, f"{node} {what}"), array
+        if (array := value.get(name)) is not None:  # older stores have not all of them
+            yield (table, identity or tracklet, tracklet, f"{node} {_named(value, name)}"), array
     for name in CHILDREN.get(str(kind), value):
         if value[name]:
             yield from _parts_of(value[name], node, identity, tracklet)
+
+
+def _named(value: dict[str, Any], name: str) -> str:
+    """What an array is of its tracklet: looks are called by their kind alone, as they have always been."""
+    if value[KIND] == "Crop":
+        return f"{value['captured_ns']} {name}"
+    if value[KIND] == "Embedding":
+        return name
+    return str(value["kind"]) if name == "looks" else f"{value['kind']} {name}"
 
 
 def _has_sealed(value: bytes) -> bool:

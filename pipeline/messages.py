@@ -7,7 +7,7 @@ A singular name (Frame, Tracklet, Embedding) is one thing. Events are what leave
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, Self, TypeVar
@@ -27,8 +27,11 @@ Ids = NDArray[np.int64]  # (n,)
 FloorPoints = NDArray[np.float32]  # (n, 2), metres on the floor of the frame's view; NaN where unknown
 Metres = NDArray[np.float32]  # (n,); NaN where unknown
 Vector = NDArray[np.float32]  # (d,), unit length
+# (parts,), 0 to 1: how far each part of a vector is to be trusted, a part being d / parts numbers one after the other
+Visibility = NDArray[np.float32]
 
 T = TypeVar("T", bound=np.generic)
+HIDDEN = 0.5  # less than so much of what another sighting of the same person shows is little beside it
 UNSAID = -1  # there has been no event about somebody yet
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -261,9 +264,10 @@ class Embedding:
     """What a tracklet looks like, as a vector comparable with others of the same model and modality."""
 
     tracklet: Tracklet
-    vector: Vector  # empty where the tracklet has no crop yet
+    vector: Vector  # empty where the tracklet has no crop yet, or nothing of it shows
     modality: Modality
     model_id: str
+    visibility: Visibility | None = None  # None: the embedder does not say
 
     @property
     def camera_id(self) -> str:
@@ -275,12 +279,16 @@ class Sighting:
     """A tracklet as the gallery remembers it: where and when it was, and what it looked like."""
 
     tracklet: Tracklet  # as last seen, without crops
-    looks: NDArray[np.float32]  # (d,), the sum of its vectors; empty where there are none
+    looks: NDArray[
+        np.float32
+    ]  # (d,), the sum of its vectors, each part as far as it shows; empty where there are none
     votes: int  # how many those are
     kind: str  # of its vectors: only those of one kind can be compared
     is_open: bool = True
     is_weighed: bool = False  # and nothing came of it so far
     is_settled: bool = False  # an operator has said whose it is
+    # (2, parts): of how much each part of its looks is the sum, and how far it showed when it showed best
+    shown: NDArray[np.float32] | None = None
 
     @property
     def place(self) -> tuple[bool, int, str]:
@@ -290,16 +298,47 @@ class Sighting:
     @property
     def vector(self) -> Vector:
         """What it looks like: its crops together."""
-        unit: Vector = self.looks / max(float(np.sqrt(self.looks @ self.looks)), 1e-9)
+        mean = self.mean
+        unit: Vector = mean / max(float(np.sqrt(mean @ mean)), 1e-9)
         return unit
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        """The same, of some length: each part by the crops that show it."""
+        return self.looks if self.shown is None else self.looks / self.spread(np.maximum(self.shown[0], 1e-9))
+
+    @property
+    def visibility(self) -> Visibility:
+        """How far each part of it is to be trusted: all of the one that there is, where the embedder does not say."""
+        return np.ones(1, np.float32) if self.shown is None else self.shown[1]
+
+    @property
+    def shows(self) -> float:
+        """How much of it shows, 0 to 1."""
+        return 1.0 if self.shown is None else round(float(self.shown[1].mean()), 5)
+
+    def spread(self, parts: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is said of each part (parts,), for each number of its looks (d,)."""
+        return np.repeat(parts, len(self.looks) // len(parts))
 
     def unlooked(self) -> Sighting:
         """The same, of whose looks nothing is known."""
-        return replace(self, looks=np.empty(0, np.float32), votes=0)
+        return replace(self, looks=np.empty(0, np.float32), votes=0, shown=None)
 
     def overwrite(self) -> None:
         """Leave nothing in memory of what it looked like: for whoever holds the only reference, and drops it."""
-        ctypes.memset(self.looks.ctypes.data, 0, self.looks.nbytes)  # one that was restored is read-only
+        for array in (self.looks, self.shown):
+            if array is not None:
+                ctypes.memset(array.ctypes.data, 0, array.nbytes)  # one that was restored is read-only
+
+
+def are_hidden(sightings: Sequence[Sighting]) -> list[bool]:
+    """Which of somebody's sightings say little of what they look like beside another that shows far more of them."""
+    best = dict[str, float]()
+    for one in sightings:
+        if one.votes:
+            best[one.kind] = max(best.get(one.kind, 0.0), one.shows)
+    return [bool(one.votes) and one.shows < HIDDEN * best[one.kind] for one in sightings]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,14 +16,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline._replica_record import person_in
 from pipeline._replica_store import Places, ReplicaStore
 from pipeline._replica_table import Table
 from pipeline._store_file import DamagedError
 from pipeline.events import rfc3339
 from pipeline.gallery_key import GalleryKey, SealError
-from pipeline.messages import Identity, Sighting
+from pipeline.messages import Identity, Sighting, are_hidden
 from pipeline.stage import InputError
-from pipeline.wire import WireError, decode
+from pipeline.wire import WireError
 
 UNIT = 1e-3  # how far from 1 the length of a vector may be that asks
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Replica:
         self._store = ReplicaStore(self.folder, self.key.site, self.key.name)
         try:
             for id, plain in self._store.known():
-                self._add(_person_in(id, plain))
+                self._add(person_in(id, plain))
                 _overwrite(plain)
         except DamagedError as error:
             log.warning("%s", error)
@@ -230,7 +231,7 @@ class Replica:
         """Whom a record tells of, and what it says; nobody where it cannot be read, which is said."""
         try:
             plain = self.key.opened(id, sealed)
-            return _person_in(id, plain), plain
+            return person_in(id, plain), plain
         except (SealError, WireError) as error:
             self._unreadable[id] = str(error)
             return None
@@ -240,8 +241,8 @@ class Replica:
         self._people[id] = who
         self._names |= dict.fromkeys(who.previous_ids, id)
         by_kind: dict[str, list[Sighting]] = {}
-        for one in who.sightings:
-            if one.votes:
+        for one, is_hidden in zip(who.sightings, are_hidden(who.sightings), strict=True):
+            if one.votes and not is_hidden:
                 by_kind.setdefault(one.kind, []).append(one)
         for kind, looked in by_kind.items():
             table = self._tables.setdefault(kind, Table(len(looked[0].looks)))
@@ -258,23 +259,9 @@ class Replica:
             who.overwrite()
 
 
-def _person_in(id: str, plain: bytes) -> Identity:
-    """Raises WireError."""
-    who = decode(plain)
-    if not (isinstance(who, Identity) and who.identity_id == id and _is_whole(who)):
-        raise WireError("is not what a gallery holds")
-    return who
-
-
 def _overwrite(plain: bytes) -> None:
     """Leave nothing in memory of what it said: for whoever holds the only reference, and drops it."""
     ctypes.memset(np.frombuffer(plain, np.uint8).ctypes.data, 0, len(plain))
-
-
-def _is_whole(who: Identity) -> bool:
-    arrays = [one.looks for one in who.sightings if isinstance(one, Sighting)]
-    fit = [a.dtype == np.float32 and a.ndim == 1 and bool(np.isfinite(a).all()) for a in arrays]
-    return bool(fit) and len(fit) == len(who.sightings) and all(fit)
 
 
 def _person(who: Identity) -> Person:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.messages import Sighting
+from pipeline.messages import HIDDEN, Sighting
+from stages._looks import likeness
 from stages._ways import Ways, is_unplaced
 
 Array = NDArray[np.float64]
@@ -47,6 +48,7 @@ class Evidence:
     slope: float
     height_m: float  # two measurements of one person are mostly within it; some are far off
     max_speed_m_s: float
+    masked_below: float  # who shows less is compared by what shows
     ways: Ways
 
     def between(self, table: SightingTable, new: Rows, known: Rows) -> Array:
@@ -57,7 +59,9 @@ class Evidence:
         moved[moved > NEVER] += self._went(table, new[:, None], known)[moved > NEVER]
         may = np.flatnonzero(moved > NEVER)
         new, known, fits = new[may], known[may], np.full(len(new), NEVER)
-        measured = self._looks(table.similarities(new, known)) + self._height(table, new, known)
+        measured = self._looks(table.similarities(new, known, self.masked_below)) + self._height(
+            table, new, known
+        )
         fits[may] = np.logaddexp(np.log1p(-BAD) + measured, np.log(BAD)) + moved[may]
         return fits
 
@@ -158,28 +162,27 @@ class SightingTable:
         self.zones = _numbered([t.zone_track.rpartition("/")[0] for t in tracklets])
         self._kinds = _numbered([one.kind if one.votes else "" for one in sightings])
         self.sightings = sightings
+        self._shows = np.array([one.shows for one in sightings])
         self._looked = np.array([one.votes > 0 for one in sightings], bool)
 
-    def similarities(self, new: Rows, known: Rows) -> Array:
-        """Cosines of rows `new` (q,) with `known` (q, k), NaN where they cannot be compared."""
+    def similarities(self, new: Rows, known: Rows, masked_below: float) -> Array:
+        """How like rows `new` (q,) are to `known` (q, k), NaN where they cannot be compared, or where others of
+        their row show far more.
+        """
         rows, number = np.unique(new, return_inverse=True)
         columns = np.unique(known[known != NOBODY])
         cosines = np.full((len(rows), len(self.sightings)), np.nan)
         for kind in np.unique(self._kinds[rows[self._looked[rows]]]):
             ours, theirs = (some[self._comparable(some, kind)] for some in (rows, columns))
             if len(theirs):
-                # a sum for each pair: threads of a matrix product cost more, and its last bits depend on its size
-                products = np.einsum("id,jd->ij", self._stacked(ours), self._stacked(theirs))
-                cosines[np.ix_(np.searchsorted(rows, ours), theirs)] = np.round(products, 5)
-        return np.where(known == NOBODY, np.nan, cosines[number[:, None], known])
+                one, other = ([self.sightings[row] for row in some.tolist()] for some in (ours, theirs))
+                cosines[np.ix_(np.searchsorted(rows, ours), theirs)] = likeness(one, other, masked_below)
+        found = np.where(known == NOBODY, np.nan, cosines[number[:, None], known])
+        shows = np.where(np.isnan(found), 0.0, self._shows[known])
+        return np.where(shows < HIDDEN * shows.max(axis=1, keepdims=True, initial=0.0), np.nan, found)
 
     def _comparable(self, rows: Rows, kind: int) -> NDArray[np.bool_]:
         return np.asarray(self._looked[rows] & (self._kinds[rows] == kind))
-
-    def _stacked(self, rows: Rows) -> NDArray[np.float32]:
-        looks = np.stack([self.sightings[row].looks for row in rows.tolist()])
-        lengths = np.maximum(np.sqrt(np.einsum("id,id->i", looks, looks)), np.float32(1e-9))
-        return np.asarray(looks / lengths[:, None], np.float32)
 
 
 def padded(groups: Sequence[Sequence[int] | range]) -> Rows:

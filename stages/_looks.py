@@ -1,4 +1,4 @@
-"""What tracklets of one kind of vectors look like, as bits, to find whose are most like another."""
+"""What tracklets of one kind of vectors look like: as bits, to find whose are most like another; and how like."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.keyed import Key
 from pipeline.messages import Sighting
 
 if TYPE_CHECKING:
     from engines.index.sketches import Sketches
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 
 class Looks:
@@ -59,9 +63,37 @@ class Looks:
             self._sketches = Sketches(len(sightings[0].looks))
         if self._new:
             rows = np.array([self._rows[id] for id in self._new])
-            self._sketches.put(rows, self._sketches.of(np.stack([one.looks for one in self._new.values()])))
+            self._sketches.put(rows, self._sketches.of(np.stack([one.mean for one in self._new.values()])))
             self._new = {}
-        asked = self._sketches.of(np.stack([one.looks for one in sightings]))
+        asked = self._sketches.of(np.stack([one.mean for one in sightings]))
+        if any(one.shown is not None for one in sightings):
+            from engines.index.masked import SHORTLIST
+
+            least = max(least, SHORTLIST)  # who is most like what shows is found among so many
         found, counts = self._sketches.near(asked, least)
         each = np.split(found, np.cumsum(counts)[:-1])
         return [{self._whose[row] for row in rows.tolist()} for rows in each]
+
+
+def likeness(ours: Sequence[Sighting], theirs: Sequence[Sighting], masked_below: float) -> Doubles:
+    """How like some tracklets look to others of the same kind, (n, m): cosines, where less than `masked_below` of one
+    shows through what shows (see engines/index/masked.py).
+    """
+    one, other = _of_length_1(ours), _of_length_1(theirs)
+    # a sum for each pair: threads of a matrix product cost more, and its last bits depend on its size
+    cosines: Doubles = np.round(np.einsum("id,jd->ij", one, other), 5).astype(np.float64)
+    if all(sighting.shows >= masked_below for sighting in (*ours, *theirs)):
+        return cosines
+    from engines.index.masked import Shown, between  # compiled: late, since few embedders say what shows
+
+    return between(Shown(one, _visibility(ours)), Shown(other, _visibility(theirs)), cosines, masked_below)
+
+
+def _of_length_1(sightings: Sequence[Sighting]) -> Floats:
+    looks = np.stack([one.mean for one in sightings])
+    lengths = np.maximum(np.sqrt(np.einsum("id,id->i", looks, looks)), np.float32(1e-9))
+    return np.asarray(looks / lengths[:, None], np.float32)
+
+
+def _visibility(sightings: Sequence[Sighting]) -> Floats:
+    return np.stack([one.spread(one.visibility) for one in sightings])

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.messages import Crop, Embedding, Tracklet, Vector
+from pipeline.messages import Crop, Embedding, Tracklet, Vector, Visibility
 from pipeline.stage import Stage
 
 Points = NDArray[
     np.float32
 ]  # (height, width, 3): metres from the head's place on the floor, up is z; NaN unknown
 Vectors = NDArray[np.float32]  # (n, d)
-NOTHING: Vectors = np.empty((0, 0), np.float32)
+TINY = 1e-9
+
+
+class Seen(NamedTuple):
+    """Of each crop what it looks like, and how far each part of that shows (n, parts), where the embedder says so."""
+
+    vectors: Vectors
+    visibility: Vectors | None = None
+
+
+NOTHING = Seen(np.empty((0, 0), np.float32))
 
 
 @dataclass
 class Embed(Stage[Tracklet, Embedding]):
     """Runs the embedder on a tracklet's new crops: on their depth, colour and heights, or on their pictures alone, in
-    colour or else infrared, of up to `max_batch` tracklets of one time at once. A tracklet without such crops gets an
-    empty vector.
+    colour or else infrared, of up to `max_batch` tracklets of one time at once. A tracklet without such crops, or of
+    which nothing shows in them, gets an empty vector.
     """
 
     embedder: Callable[..., Vectors]
@@ -41,18 +51,27 @@ class Embed(Stage[Tracklet, Embedding]):
         by_color = getattr(engine, "reads", "depth") == "color"
         crops = [[crop for crop in one.crops if _fits(crop, one, by_color)] for one in tracklets]
         speaking = [engine.of(one.modality) if hasattr(engine, "of") else engine for one in tracklets]
-        vectors = self._by_color(crops) if by_color else map(_by_depth, speaking, tracklets, crops)
+        seen = self._by_color(crops) if by_color else map(_by_depth, speaking, tracklets, crops)
+        means = [
+            _mean(those, some, _is_sure(own)) for own, some, those in zip(speaking, crops, seen, strict=True)
+        ]
         return [
-            [Embedding(one, _mean(those, some, _is_sure(own)), one.modality, engine.model_id)]
-            for one, own, some, those in zip(tracklets, speaking, crops, vectors, strict=True)
+            [Embedding(one, vector, one.modality, engine.model_id, visibility)]
+            for one, (vector, visibility) in zip(tracklets, means, strict=True)
         ]
 
-    def _by_color(self, crops: Sequence[Sequence[Crop]]) -> Iterable[Vectors]:
-        """For each tracklet the vectors of its crops, of which the embedder is given all at once."""
-        every = [crop.picture for some in crops for crop in some]
+    def _by_color(self, crops: Sequence[Sequence[Crop]]) -> Iterable[Seen]:
+        """For each tracklet what is seen in its crops, of which the embedder is given all at once."""
+        every, ends = (
+            [crop.picture for some in crops for crop in some],
+            np.cumsum([len(some) for some in crops]),
+        )
         if not every:
             return [NOTHING] * len(crops)
-        return np.split(self.embedder(every), np.cumsum([len(some) for some in crops])[:-1])
+        engine: Any = self.embedder
+        if not getattr(engine, "says_what_shows", False):
+            return map(Seen, np.split(engine(every), ends[:-1]))
+        return map(Seen, *(np.split(of_each, ends[:-1]) for of_each in engine.seen(every)))
 
 
 def _fits(crop: Crop, tracklet: Tracklet, by_color: bool) -> bool:
@@ -60,13 +79,12 @@ def _fits(crop: Crop, tracklet: Tracklet, by_color: bool) -> bool:
     return crop.picture is not None if by_color else crop.color is not None or tracklet.modality != "rgbd"
 
 
-def _by_depth(engine: Any, tracklet: Tracklet, crops: Sequence[Crop]) -> Vectors:
+def _by_depth(engine: Any, tracklet: Tracklet, crops: Sequence[Crop]) -> Seen:
     if not crops:
         return NOTHING
     colors = [crop.color if tracklet.modality == "rgbd" else None for crop in crops]
     heights_m = np.array([crop.height_m for crop in crops], np.float32)
-    vectors: Vectors = engine(colors, [_points(crop) for crop in crops], heights_m)
-    return vectors
+    return Seen(engine(colors, [_points(crop) for crop in crops], heights_m))
 
 
 def _is_sure(engine: Any) -> bool:
@@ -74,16 +92,24 @@ def _is_sure(engine: Any) -> bool:
     return getattr(engine, "says_how_sure", False)
 
 
-def _mean(vectors: Vectors, crops: Sequence[Crop], is_sure: bool) -> Vector:
+def _mean(seen: Seen, crops: Sequence[Crop], is_sure: bool) -> tuple[Vector, Visibility | None]:
     """Of length 1, or as long as it is sure, so that it counts for so much among a tracklet's others; empty where no
-    crop had pixels.
+    crop had pixels. Each part by the crops that show it, and as visible as in the one that shows it best.
     """
-    weights = np.array([crop.quality for crop in crops], np.float32) + 1e-3
-    total = (vectors * weights[:, None]).sum(axis=0)
+    weights = np.array([crop.quality for crop in crops], np.float32)[:, None] + 1e-3
+    if seen.visibility is not None:
+        weights = weights * np.repeat(
+            seen.visibility, seen.vectors.shape[1] // seen.visibility.shape[1], axis=1
+        )
+    total = (seen.vectors * weights).sum(axis=0)
     if not total.any():
-        return np.empty(0, np.float32)
-    mean: Vector = (total / (weights.sum() if is_sure else np.linalg.norm(total))).astype(np.float32)
-    return mean
+        return np.empty(0, np.float32), None
+    if is_sure:
+        return (total / weights.sum()).astype(np.float32), None
+    if seen.visibility is None:
+        return (total / np.linalg.norm(total)).astype(np.float32), None
+    mean = total / np.maximum(weights.sum(axis=0), TINY)
+    return (mean / np.linalg.norm(mean)).astype(np.float32), seen.visibility.max(axis=0)
 
 
 def _points(crop: Crop) -> Points | None:

@@ -47,6 +47,7 @@ class Match(Stage[Embedding | Command, Given]):
     memory: ClassVar[Memory] = Memory.SITE
     midpoint: float = 0.80  # the similarity at which appearance says nothing
     slope: float = 25.0  # evidence for each unit of similarity beyond
+    masked_below: float = 1.0  # who shows less than this share is compared by what shows
     height_m: float = 0.012  # two measurements of one person are mostly within it; some are far off
     max_speed_m_s: float = 2.5
     min_evidence: float = 0.5  # with less, somebody new
@@ -77,10 +78,13 @@ class Match(Stage[Embedding | Command, Given]):
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.forget_after_s <= self.lost_after_s:
             raise ValueError(f"forget_after_s must be above lost_after_s, got {self.forget_after_s}")
+        if not 0 <= self.masked_below <= 1:
+            raise ValueError(f"masked_below must be from 0 to 1, got {self.masked_below}")
 
     @property
     def _evidence(self) -> Evidence:
-        return Evidence(self.midpoint, self.slope, self.height_m, self.max_speed_m_s, self._ways)
+        measures = (self.midpoint, self.slope, self.height_m, self.max_speed_m_s, self.masked_below)
+        return Evidence(*measures, self._ways)
 
     def advance(self, to_ns: int) -> Iterator[Given]:
         self._identities.pass_to(to_ns - round(max(LATELY_S, 2 * self.review_s) * 1e9))
@@ -102,8 +106,7 @@ class Match(Stage[Embedding | Command, Given]):
 
     def _seen(self, embedding: Embedding) -> Iterator[Given]:
         id = embedding.tracklet.tracklet_id
-        who = self._identities.get(self._whose.get(id) or "")
-        if who is not None:
+        if who := self._identities.get(self._whose.get(id) or ""):
             yield from self._seen_on(who, embedding)
             return
         one = looked(self._waiting.get(id), embedding)
@@ -188,9 +191,8 @@ class Match(Stage[Embedding | Command, Given]):
         id = one.tracklet.tracklet_id
         others = [other for other in who.sightings if other.tracklet.tracklet_id != id]
         sightings = sorted([*others, one], key=lambda other: other.place)
-        return self._kept(
-            replace(who, sightings=tuple(sightings), seen_ns=max(who.seen_ns, one.tracklet.seen_ns))
-        )
+        seen_ns = max(who.seen_ns, one.tracklet.seen_ns)
+        return self._kept(replace(who, sightings=tuple(sightings), seen_ns=seen_ns))
 
     def _kept(self, who: Identity) -> Identity:
         """Confirmed if there are the votes; of too many sightings those that differ are remembered."""
@@ -262,8 +264,7 @@ class Match(Stage[Embedding | Command, Given]):
         if split is not None:  # first: a tracklet given to the wrong one makes two people look like one
             yield self._split(split, now_ns)
             seen = people.seen_since(since_ns)
-        merge = review.merge(seen, people.alike_to(seen, since_ns), self.merge_evidence)
-        if merge is not None:
+        if merge := review.merge(seen, people.alike_to(seen, since_ns), self.merge_evidence):
             yield self._merged(merge, now_ns)
 
     def _merged(self, merge: Merge, now_ns: int) -> CorrectionEvent:

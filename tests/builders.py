@@ -119,5 +119,6 @@ def tracklet(camera_id="east", tracklet_id="T-1", crops=(), **given):
     return replace(made, **given)
 
 
-def embedding(of, vector, modality="rgb"):
-    return Embedding(of, np.array(vector, np.float32), modality, "toy")
+def embedding(of, vector, modality="rgb", visibility=None):
+    shows = None if visibility is None else np.array(visibility, np.float32)
+    return Embedding(of, np.array(vector, np.float32), modality, "toy", shows)

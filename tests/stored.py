@@ -63,10 +63,9 @@ def cut(at_ns, **fields):
     return Cut(at_ns, {"match": {"": encode(fields)}})
 
 
-def somebody(identity_id, *tracklet_ids, looks=VECTOR):
-    return Identity(
-        identity_id, 1, tuple(Sighting(tracklet("flat", one), looks, 2, "kind") for one in tracklet_ids)
-    )
+def somebody(identity_id, *tracklet_ids, looks=VECTOR, shown=None):
+    seen = [Sighting(tracklet("flat", one), looks, 2, "kind", shown=shown) for one in tracklet_ids]
+    return Identity(identity_id, 1, tuple(seen))
 
 
 def gallery(*people, deleted=()):

@@ -31,7 +31,7 @@ ALONE = (
 )
 ALSO = {  # engines that no graph file names: one renders its input, the other needs an index that has no settings
     "stages/source/simulated.py": {"engines.people"},
-    "stages/_looks.py": {"engines.index.sketches"},
+    "stages/_looks.py": {"engines.index.sketches", "engines.index.masked"},
 }
 OURS = {*MAY_IMPORT, "run"}
 HEAVY = {

@@ -16,8 +16,9 @@ class Site:
     def __init__(self, **settings):
         self.match, self.said, self._now_s = Match(**settings), [], 0.0
 
-    def visit(self, name, camera, look, from_s, to_s, at=(0.0, 0.0), height_m=1.7, closes=True):
+    def visit(self, name, camera, look, from_s, to_s, at=(0.0, 0.0), height_m=1.7, closes=True, **given):  # noqa: PLR0913
         """A visit from one second to another; looks are one a second, the last one closes it."""
+        visibility = given.pop("visibility", None)
         times = np.arange(from_s, to_s + 0.5, 1.0)
         for number, now_s in enumerate(times):
             phase = (
@@ -33,9 +34,10 @@ class Site:
                 entered_floor_m=np.array(at, np.float32),
                 floor_m=np.array(at, np.float32),
                 height_m=height_m,
+                **given,
             )
-            vector = look if number else np.empty(0)
-            self.said += self.match.process(embedding(seen, vector))
+            vector, shows = (look, visibility) if number else (np.empty(0), None)
+            self.said += self.match.process(embedding(seen, vector, visibility=shows))
         return self
 
     def pass_to(self, now_s):

@@ -20,6 +20,7 @@ DIGITS = 5  # the last bits of a product depend on the machine
 LEAST = 1e-12  # of the square of what shows: below it nothing does
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 
 class Best(NamedTuple):
@@ -27,6 +28,18 @@ class Best(NamedTuple):
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float64]
+
+
+class Shown(NamedTuple):
+    """Vectors (n, d) of length 1, and their visibility (n, parts)."""
+
+    vectors: Floats
+    visibility: Floats
+
+    @property
+    def shows(self) -> Doubles:
+        """How much of each shows, 0 to 1."""
+        return np.asarray(np.asarray(self.visibility, np.float64).mean(axis=1))
 
 
 def best(  # noqa: PLR0913
@@ -72,19 +85,22 @@ def masked_cosines(queries: Floats, visibility: Floats, gallery: Floats) -> Floa
     return np.asarray((queries * masks) @ gallery.T / lengths, np.float32)
 
 
-def both_ways(one: Floats, visibility: Floats, other: Floats, other_visibility: Floats) -> Floats:
-    """The mean of the scores there and back, (n, m), for two of whom neither asks."""
-    there, back = masked_cosines(one, visibility, other), masked_cosines(other, other_visibility, one)
-    return np.asarray((there + back.T) / 2, np.float32)
-
-
-def fused(vectors: Floats, visibility: Floats) -> tuple[Floats, Floats]:
-    """One vector (d,) of several of a person (n, d), each number by those that show it, and what they show together."""
-    masks = _masks(visibility, vectors)
-    total = masks.sum(axis=0)
-    mean = np.where(total > 0, (masks * vectors).sum(axis=0) / np.maximum(total, LEAST), 0.0)
-    length = float(np.linalg.norm(mean))
-    return np.asarray(mean / max(length, LEAST), np.float32), np.asarray(visibility.max(axis=0), np.float32)
+def between(one: Shown, other: Shown, plain: Doubles, masked_below: float = 1.0) -> Doubles:
+    """How like some are to others, (n, m), of whom neither asks: the cosine of two in which each number counts for as
+    much as both show of it, NaN where that is nothing. Unlike the scores of a query it is 1 of the same vector,
+    whatever the masks, and can be compared with those of others. Where neither shows less than `masked_below`, or they
+    are not among the best SHORTLIST of their row by their cosine, `plain` (n, m), it is that.
+    """
+    masks, other_masks = _masks(one.visibility, one.vectors), _masks(other.visibility, other.vectors)
+    vectors, others = (np.ascontiguousarray(some.vectors, np.float32) for some in (one, other))
+    made = plain.copy()
+    for number, cosines in enumerate(plain):
+        rows = _nearest(cosines, SHORTLIST)
+        rows = rows[np.minimum(one.shows[number], other.shows[rows]) < masked_below]
+        found = np.empty(len(rows))
+        _shared(vectors[number], masks[number], others, other_masks, (rows, found))
+        made[number, rows] = np.round(found, DIGITS)
+    return made
 
 
 def _masks(visibility: Floats, vectors: Floats) -> Floats:
@@ -100,7 +116,7 @@ def _masks(visibility: Floats, vectors: Floats) -> Floats:
     return np.repeat(visibility, dimension // parts, axis=1).astype(np.float32)
 
 
-def _nearest(scores: Floats, count: int) -> NDArray[np.int64]:
+def _nearest(scores: Floats | Doubles, count: int) -> NDArray[np.int64]:
     if len(scores) <= count:
         return np.arange(len(scores))
     return np.flatnonzero(scores >= np.partition(scores, -count)[-count])
@@ -129,3 +145,20 @@ def _masked(
             product += query[i] * seen
             square += seen * seen
         into[at] = product / np.sqrt(max(square, np.float32(LEAST)))
+
+
+@quick
+def _shared(
+    one: Floats, mask: Floats, others: Floats, masks: Floats, asked: tuple[NDArray[np.int64], Doubles]
+) -> None:
+    rows, into = asked
+    for at in range(len(rows)):
+        row = rows[at]
+        product, square, other_square = np.float32(0), np.float32(0), np.float32(0)
+        for i in range(len(one)):
+            both = mask[i] * masks[row, i]
+            product += both * one[i] * others[row, i]
+            square += both * one[i] * one[i]
+            other_square += both * others[row, i] * others[row, i]
+        least = min(square, other_square)
+        into[at] = product / np.sqrt(square * other_square) if least > np.float32(LEAST) else np.nan

@@ -51,6 +51,11 @@ class Trained:
                 f"{self.file}: cannot be read, {error.strerror}; name a model.safetensors"
             ) from error
 
+    @property
+    def says_what_shows(self) -> bool:
+        """Whether `seen` tells more than that all is to be trusted."""
+        return isinstance(self._opened[0], MaskedMethod)
+
     def __call__(self, pictures: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """A vector of length 1 for each picture, (n, d): RGB or grey, of any sizes. That of a picture without pixels is
         all 0.
@@ -62,10 +67,7 @@ class Trained:
         engines/index/masked.py. A method that does not say so has one part, and all of it is; of a picture without
         pixels nothing is.
         """
-        if self._made is None:
-            self.open()
-        assert self._made is not None
-        method, network = self._made
+        method, network = self._opened
         has_pixels = np.array([picture.size > 0 for picture in pictures], bool)
         shown = [_rgb(picture) if picture.size else np.zeros((1, 1, 3), np.uint8) for picture in pictures]
         made = [(np.empty((0, 0), np.float32), np.empty((0, 1), np.float32))]
@@ -94,11 +96,15 @@ class Trained:
         """The words of a text that mean nothing to it."""
         return self._texts_of()[0].reader().unknown(text)
 
-    def _texts_of(self) -> tuple[TextMethod, Any]:
+    @property
+    def _opened(self) -> tuple[PictureMethod, Any]:
         if self._made is None:
             self.open()
         assert self._made is not None
-        method, network = self._made
+        return self._made
+
+    def _texts_of(self) -> tuple[TextMethod, Any]:
+        method, network = self._opened
         if not isinstance(method, TextMethod):
             raise InputError(f"{self.file}: {type(method).__name__} reads no text; name one of unified's")
         return method, network

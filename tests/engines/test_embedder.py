@@ -4,8 +4,11 @@ import cv2
 import numpy as np
 import onnxruntime
 import pytest
+import yaml
+from networks import written
 
-from configs.build import InputError, build
+from configs.build import ConfigError, InputError, build
+from engines._embedder_file import EmbedderFile
 from engines.embedder import Embedder
 from engines.evaluate.mot import read_mot
 
@@ -77,6 +80,40 @@ def test_of_no_crops_or_only_empty_ones_no_network_is_asked(embedder, people):
 def test_what_is_no_picture_is_refused(embedder):
     with pytest.raises(ValueError, match=r"^a picture is uint8 .*, got float32 \(8, 4, 3\)$"):
         embedder([np.zeros((8, 4, 3), np.float32)])
+
+
+def a_network_that_says(output, folder):
+    path = written(folder)  # its second output are means of what goes in, 0 to 255
+    told = {
+        "name": "small",
+        "task": "embed",
+        "engine": "embedder",
+        "source": "a test",
+        "licence": "Apache-2.0",
+    }
+    taken = {"name": "picture", "layout": "NCHW", "size": [8, 8], "color": "rgb"}
+    files = {"files": [{"name": path.name, "sha256": "0" * 64}], "download": "make it again"}
+    path.with_suffix(".yaml").write_text(yaml.safe_dump({**told, **files, "input": taken, "output": output}))
+    return EmbedderFile(str(path), runtime="onnxruntime")
+
+
+def test_whether_it_says_what_shows_stands_in_its_manifest_and_what_it_says_is_checked(tmp_path):
+    pictures = [np.full((8, 8, 3), 200, np.uint8)]
+    plain = a_network_that_says({"length": 256}, tmp_path)
+    assert not plain.says_what_shows
+    says = a_network_that_says({"length": 256, "parts": 4}, tmp_path)
+    assert says.says_what_shows
+    says.open()
+    with pytest.raises(InputError, match="must say from 0 to 1 how far each part shows, says otherwise"):
+        says.seen(pictures)
+    other = a_network_that_says({"length": 256, "parts": 8}, tmp_path)
+    other.open()
+    with pytest.raises(InputError, match=r"must say of 8 parts how far they show, says \[4\]"):
+        other.seen(pictures)
+    with pytest.raises(
+        ConfigError, match=r"small.yaml: output: parts must be 0, or divide length, 256, got 5"
+    ):
+        a_network_that_says({"length": 256, "parts": 5}, tmp_path)
 
 
 def test_tells_people_of_pets_apart(embedder, people):

@@ -68,6 +68,32 @@ def test_says_whom_somebody_is_like(tmp_path):
         assert names(one.like_vector(EAST * 7, "toy/rgb", 1)) == [("P-1", 1.0)]
 
 
+def test_somebody_is_as_like_as_when_they_were_seen_well(tmp_path):
+    """And not as when something hid them."""
+    behind = [np.array([0, 0, 1, number], np.float32) for number in range(5)]
+    parts = [(EAST, 0.9), *((looks, 0.2) for looks in behind)]
+    sightings = tuple(
+        Sighting(
+            tracklet("flat", f"T-{number}"), looks, 1, "toy/rgb", shown=np.full((2, 2), share, np.float32)
+        )
+        for number, (looks, share) in enumerate(parts)
+    )
+    with replica(tmp_path, record(Identity("P-1", 0, sightings)), record(seen("P-2", NORTH))) as one:
+        assert names(one.like_vector(EAST, "", 1)) == [("P-1", 1.0)]
+        one.take(
+            [record(Identity("P-1", 0, sightings[1:]))], {0: 2}
+        )  # never seen well: then that is all there is
+        assert one.status().vectors == {"toy/rgb": 6}
+
+
+@pytest.mark.parametrize("shown", [np.ones((2, 3)), np.ones(2), np.full((2, 2), np.nan), np.ones((1, 2))])
+def test_a_record_that_says_of_other_parts_what_shows_is_left_out(tmp_path, shown):
+    who = seen("P-1", EAST)
+    wrong = replace(who, sightings=(replace(who.sightings[0], shown=shown.astype(np.float32)),))
+    with replica(tmp_path, record(wrong)) as one:
+        assert one._unreadable == {"P-1": "is not what a gallery holds"}
+
+
 def test_the_last_record_counts_and_a_former_name_leads_to_who_has_it_now(tmp_path):
     merged = replace(seen("P-1", NORTH), previous_ids=("P-2",))
     told = [record(seen("P-1", EAST)), record(seen("P-2", NORTH))]

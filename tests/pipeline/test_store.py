@@ -6,21 +6,24 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 import pytest
-from builders import GAP, IDENTITY_EVENT, TRACKLET_EVENT
+from builders import GAP, IDENTITY_EVENT, TRACKLET_EVENT, tracklet
+from byte_search import places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from outbox_rows import rows, waiting
 from stored import ORIGIN, VECTOR, Shelf, cut, gallery, held, somebody, stored
 
-from pipeline import _store_file
+from pipeline import _store_file, wire
 from pipeline._store_commands import Asked, add_command, add_entry, audit, commands, take_command
 from pipeline._store_facts import Origin
 from pipeline._store_file import DamagedError, FaultError
 from pipeline.cuts import Cuts
 from pipeline.keyed import Changes
+from pipeline.messages import Embedding, Sighting
 from pipeline.order import Barrier
 from pipeline.publish._publisher import Row
 from pipeline.publish.log import Log
@@ -143,6 +146,43 @@ def test_vectors_and_crops_lie_in_their_own_tables_alone(tmp_path):
     again = state(tmp_path)
     assert [one.looks.tolist() for one in again["_identities"].put["P-1"].sightings] == [VECTOR.tolist()] * 2
     assert again["_crop"].put["T-5"].color.tolist() == np.full((3, 4, 3), 99).tolist()
+
+
+def test_what_showed_of_somebody_is_sealed_as_what_they_look_like_is(tmp_path):
+    shown = np.stack([VECTOR, VECTOR / 16])
+    looked = Embedding(tracklet("flat", "T-8"), VECTOR * 3, "rgb", "kind", VECTOR / 32)
+    with stored(tmp_path) as (store, _):
+        people = gallery(somebody("P-1", "T-1", shown=shown), somebody("P-2", "T-2"))
+        store.take(cut(5, _identities=people, _next=Changes({"T-8": looked})))
+    secrets = [
+        (some / by).tobytes() for some, by in ((VECTOR, 1), (VECTOR, 16), (VECTOR, 32), (VECTOR * 3, 1))
+    ]
+    assert places(secrets, tmp_path) == []
+    with opened(tmp_path) as db:
+        kinds = db.execute("SELECT identity, kind FROM vectors ORDER BY identity, kind").fetchall()
+    told = ["match kind", "match kind shown"]
+    assert kinds == [*(("P-1", one) for one in told), ("P-2", "match kind")] + [
+        ("T-8", "match vector"),
+        ("T-8", "match visibility"),
+    ]
+    again = state(tmp_path)
+    assert again["_identities"].put["P-1"].sightings[0].shown.tolist() == shown.tolist()
+    assert again["_identities"].put["P-2"].sightings[0].shown is None
+    assert again["_next"].put["T-8"].visibility.tolist() == (VECTOR / 32).tolist()
+    with stored(tmp_path) as (store, _):
+        store.take(cut(8, _identities=gallery(deleted=("P-1", "P-2")), _next=Changes({}, ("T-8",))))
+    assert count(tmp_path, "vectors") == 0
+
+
+def test_a_gallery_of_before_anybody_said_what_shows_is_read(tmp_path, monkeypatch):
+    with monkeypatch.context() as older:
+        names = tuple(name for name in wire.NAMES[Sighting] if name != "shown")
+        older.setitem(wire.NAMES, Sighting, names)
+        older.setitem(wire.VALUES, Sighting, attrgetter(*names))
+        with stored(tmp_path) as (store, _):
+            store.take(cut(5, _identities=gallery(somebody("P-1", "T-1"))))
+    (one,) = state(tmp_path)["_identities"].put["P-1"].sightings
+    assert (one.looks.tolist(), one.shown) == (VECTOR.tolist(), None)
 
 
 def test_vectors_that_nobody_has_any_more_are_deleted(tmp_path):

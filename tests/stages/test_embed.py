@@ -85,6 +85,43 @@ def test_infrared_is_shown_to_a_network_for_colour_where_there_is_no_colour():
     assert of_crops(replace(dark, infrared=None), embedder=Brightness()).vector.size == 0
 
 
+class HalfSeen:
+    """Says of each picture that its first half shows as far as it is red, and its second as far as it is green."""
+
+    reads, model_id, says_what_shows = "color", "half seen", True
+
+    def seen(self, pictures):
+        vectors = np.array(
+            [[0.6, 0.0, 0.0, 0.8] if one[0, 0, 2] else [0.0, 0.6, 0.8, 0.0] for one in pictures]
+        )
+        shows = np.array([one[0, 0, :2] / 255 for one in pictures])
+        return vectors.astype(np.float32), shows.astype(np.float32)
+
+
+def shown(red, green, blue):
+    return crop(np.full((2, 2, 3), (red, green, blue), np.uint8))
+
+
+def test_how_far_each_part_shows_goes_with_the_vector_and_each_is_by_the_crops_that_show_it():
+    made = of_crops(shown(255, 0, 0), shown(0, 51, 1), embedder=HalfSeen())
+    assert made.visibility == pytest.approx([1.0, 0.2])
+    assert made.vector == pytest.approx(np.array([0.0, 0.6, 0.0, 0.8]))
+    assert of_crops(crop_of(Clothed())).visibility is None
+
+
+def test_a_crop_of_which_nothing_shows_says_nothing():
+    made = of_crops(shown(0, 0, 1), embedder=HalfSeen())
+    assert (made.vector.size, made.visibility) == (0, None)
+
+
+def test_tracklets_that_are_embedded_together_keep_their_own_visibility():
+    some = [(shown(255, 0, 0),), (), (shown(0, 51, 1), shown(102, 0, 0))]
+    made = [one for (one,) in Embed(HalfSeen()).process_many([tracklet(crops=crops) for crops in some])]
+    assert [one.visibility is None for one in made] == [False, True, False]
+    assert made[0].visibility == pytest.approx([1.0, 0.0])
+    assert made[2].visibility == pytest.approx([0.4, 0.2])
+
+
 def test_a_tracklet_without_new_crops_goes_on_with_an_empty_vector():
     made = of_crops(phase="closed")
     assert made.vector.shape == (0,)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.index import masked
-from engines.index.masked import best, both_ways, fused, masked_cosines
+from engines.index.masked import Shown, best, between, masked_cosines
 
 WIDTH = 24
 
@@ -144,28 +144,57 @@ def test_a_gallery_of_another_model_and_a_list_too_short_are_refused():
         best(some, np.ones((1, 1)), some, 5, 4)
 
 
-def test_there_and_back_is_the_same_whoever_begins():
-    random = np.random.default_rng(10)
-    a, b, shown_a, shown_b = (
-        vectors(random, 4),
-        vectors(random, 6),
-        random.random((4, 4)),
-        random.random((6, 4)),
-    )
-    assert both_ways(a, shown_a, b, shown_b) == pytest.approx(both_ways(b, shown_b, a, shown_a).T, abs=1e-6)
-    assert masked_cosines(a, shown_a, b)[0, 0] != pytest.approx(masked_cosines(b, shown_b, a)[0, 0], abs=1e-4)
+def plainly_between(one, mask, other, other_mask):
+    """The cosine in which each number counts for as much as both show of it, number by number."""
+    both = [m * n for m, n in zip(mask.tolist(), other_mask.tolist(), strict=True)]
+    product = sum(w * a * b for w, a, b in zip(both, one.tolist(), other.tolist(), strict=True))
+    lengths = [sum(w * a * a for w, a in zip(both, some.tolist(), strict=True)) for some in (one, other)]
+    return product / (lengths[0] * lengths[1]) ** 0.5
 
 
-def test_what_is_hidden_in_one_sight_is_taken_from_another():
-    whole = vectors(np.random.default_rng(11), 1)[0]
-    one, other = (
-        np.where(np.arange(WIDTH) < 12, whole, -whole),
-        np.where(np.arange(WIDTH) < 12, -whole, whole),
-    )
-    vector, visibility = fused(np.stack([one, other]), np.array([[1.0, 0.0], [0.0, 0.5]]))
-    assert vector == pytest.approx(whole, abs=1e-6) and visibility.tolist() == [1.0, 0.5]
-    nothing, hidden = fused(np.stack([one, other]), np.zeros((2, 2)))
-    assert not nothing.any() and not hidden.any()
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 30))
+def test_of_two_who_were_both_seen_what_both_show_counts(seed, some, others):
+    random = np.random.default_rng(seed)
+    one = Shown(vectors(random, some), random.random((some, WIDTH)).astype(np.float32))
+    other = Shown(vectors(random, others), random.random((others, WIDTH)).astype(np.float32))
+    plain = np.asarray(one.vectors @ other.vectors.T, float)
+    wanted = [[plainly_between(*a, *b) for b in zip(*other, strict=True)] for a in zip(*one, strict=True)]
+    found = between(one, other, plain)
+    assert found == pytest.approx(np.array(wanted), abs=2e-4)
+    assert found == pytest.approx(between(other, one, plain.T).T, abs=2e-5)
+    assert np.diag(between(one, one, np.eye(some))) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_of_two_who_show_nothing_of_the_same_nothing_is_said():
+    random = np.random.default_rng(12)
+    above, below = np.repeat([[1.0, 0.0]], 2, axis=0), np.array([[0.0, 1.0], [0.5, 0.5]])
+    one, other = Shown(vectors(random, 2), above), Shown(vectors(random, 2), below)
+    found = between(one, other, np.zeros((2, 2)))
+    assert np.isnan(found).tolist() == [[True, False], [True, False]]
+
+
+def test_of_two_who_show_enough_the_plain_cosine_counts_and_of_those_far_off():
+    random = np.random.default_rng(13)
+    one = Shown(vectors(random, 2), np.array([[1.0, 0.7], [0.9, 0.1]]))
+    other = Shown(vectors(random, 3), np.array([[0.9, 0.9], [0.6, 0.5], [0.9, 0.8]]))
+    plain = np.full((2, 3), 0.25)
+    assert (between(one, other, plain, 0.8) == plain).tolist() == [[True, False, True], [False] * 3]
+    many = Shown(vectors(random, 300), np.tile(np.array([[0.9, 0.1]]), (300, 1)))
+    plain = np.asarray(one.vectors @ many.vectors.T, float)
+    is_near = np.sort(plain, axis=1)[:, [-masked.SHORTLIST]] <= plain
+    assert ((between(one, many, plain) != plain) == is_near).all()
+
+
+def test_what_two_are_to_each_other_does_not_depend_on_who_else_is_there():
+    random = np.random.default_rng(14)
+    one = Shown(vectors(random, 3), random.random((3, 4)))
+    other = Shown(vectors(random, 150), random.random((150, 4)))
+    plain = np.asarray(one.vectors @ other.vectors.T, float)
+    found = between(one, other, plain)
+    for there in (1, 7, 64, 149):
+        some = Shown(other.vectors[:there], other.visibility[:there])
+        assert (between(one, some, plain[:, :there]) == found[:, :there]).all()
 
 
 def test_it_is_written_down_how_many_are_looked_at():

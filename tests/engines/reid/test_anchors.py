@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from builders import embedding, tracklet
 from method_twins import training, twin
 from torch.nn import functional as F
 
@@ -26,6 +27,8 @@ from engines.reid.lab.captions import vocabulary
 from engines.reid.methods.saga import fused
 from engines.reid.transformer import Block
 from engines.reid.words import WordTokenizer
+from stages._looks import likeness
+from stages._remembered import looked
 
 
 @pytest.fixture(autouse=True)
@@ -159,6 +162,11 @@ def test_a_cosine_of_what_is_fused_is_the_weighted_cosine_of_its_parts():
     apart = torch.cdist(fused(some, weights), fused(others, weights))
     assert torch.equal(apart.argsort(1), made.argsort(1, descending=True))
     assert fused(some, (1.0, 0, 0)).shape == (5, 8)
+    one, other = (
+        [looked(None, embedding(tracklet(), row.numpy())) for row in fused(of, weights)]
+        for of in (some, others)
+    )
+    assert likeness(one, other, 1.0) == pytest.approx(made.numpy(), abs=1e-5)  # and so it is for the matcher
 
 
 def test_the_third_stage_trains_neither_encoder(tmp_path):
