@@ -7,6 +7,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from configs.build import InputError
+from engines import _manifest
 from engines._machine_key import home
 from engines._manifest import Manifest, as_shipped
 from engines._trusted import trust_sums
@@ -48,11 +49,11 @@ def trust(name: str) -> Path:
 
 
 def folder_of(manifest: Manifest) -> Path | None:
-    """The first folder that has all files of a model, whatever is in them."""
-    places = (
-        folder for folder in folders() if all((folder / file.name).is_file() for file in manifest.files)
-    )
-    return next(places, None)
+    """The first folder that has all files of a model, whatever is in them; the last is of those that come with the
+    program.
+    """
+    places = (*folders(), _manifest.MODELS)
+    return next((one for one in places if all((one / file.name).is_file() for file in manifest.files)), None)
 
 
 def _folder_with(manifest: Manifest) -> Path:

@@ -7,6 +7,7 @@ import pytest
 from networks import manifest_of, written
 
 from configs.build import InputError
+from engines import _manifest
 from engines._weights import folders, weights
 
 
@@ -35,6 +36,15 @@ def test_are_looked_for_at_home_where_nothing_says_otherwise(monkeypatch, tmp_pa
         "XDG_DATA_HOME", value
     )
     assert folders() == [tmp_path / ".local" / "share" / "sightline" / "models"]
+
+
+def test_that_come_with_the_program_are_taken_after_all_others(places, tmp_path, monkeypatch):
+    monkeypatch.setattr(_manifest, "MODELS", tmp_path / "shipped")
+    made = manifest_of(written(tmp_path))
+    written(tmp_path / "shipped")
+    assert weights(made) == tmp_path / "shipped" / "small.onnx"
+    written(places[2])
+    assert weights(made) == places[2] / "small.onnx"
 
 
 def test_that_are_missing_say_what_to_fetch_and_where_to_put_it(places, tmp_path):

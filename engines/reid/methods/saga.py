@@ -51,7 +51,8 @@ class Network(Worded):
         self._fixed: Tensor | None = None
 
     def train(self, mode: bool = True) -> Network:
-        self._fixed = None
+        if mode:  # an exporter says again what is so already, and would write the text encoder into its file
+            self._fixed = None
         return super().train(mode)
 
     def anchors(self) -> Tensor:

@@ -1,0 +1,62 @@
+"""Makes the small models that come with the program once more, by the recipes of configs/reid:
+
+    OMP_NUM_THREADS=1 python benchmarks/small_models.py FOLDER [unified|dpm|saga ...]
+
+`unified` learns from nothing; both others begin with its encoders, so that it comes first. Each ends as
+FOLDER/NAME.onnx with its manifest; of `unified` also what reads texts. What is there already is gone on with. On one
+machine the bytes are those that are shipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from engines.reid import checkpoint  # noqa: E402
+from engines.reid.export import export  # noqa: E402
+from engines.reid.fit import TRAINED  # noqa: E402
+from engines.reid.trained import trained  # noqa: E402
+
+FIRST, OTHERS = "unified", ("dpm", "saga")
+ENCODERS = "clip."
+
+
+def main() -> None:
+    """Those that are asked for, or all."""
+    told = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    told.add_argument("folder", type=Path)
+    told.add_argument("names", nargs="*", metavar="NAME", help="all, where none is named")
+    told.add_argument("--recipes", type=Path, default=ROOT / "configs/reid")
+    given = told.parse_args()
+    for name in given.names or (FIRST, *OTHERS):
+        recipe = given.recipes / f"{name}_tiny_synthped.yaml"
+        weights = encoders(given.folder) if name != FIRST else None
+        print(made(name, recipe, given.folder, weights), flush=True)
+
+
+def made(name: str, recipe: Path, folder: Path, weights: Path | None) -> Path:
+    """The manifest of a model, after its training."""
+    command = [sys.executable, str(ROOT / "run.py"), "train", str(recipe), "--device", "cpu"]
+    command += ["--out", str(folder / name)] + (["--weights", str(weights)] if weights else [])
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        raise SystemExit(f"{recipe}: was not trained to its end")
+    method, network = trained(folder / name / TRAINED)
+    return export(method, network, folder / f"{name}.onnx", "Apache-2.0")
+
+
+def encoders(folder: Path) -> Path:
+    """Both encoders of `unified`, as a file of CLIP's."""
+    state, _ = checkpoint.load(folder / FIRST / TRAINED)
+    path = folder / "clip.safetensors"
+    found = {name.removeprefix(ENCODERS): one for name, one in state.items() if name.startswith(ENCODERS)}
+    checkpoint.save(path, found, {})
+    return path
+
+
+if __name__ == "__main__":
+    main()
