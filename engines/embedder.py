@@ -20,9 +20,7 @@ from engines.reader import Reader
 
 class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     length: int
-    parts: int = (
-        0  # of a second output, which says how far each part of a vector is to be trusted; 0: there is none
-    )
+    parts: int = 0  # of a second output, how far each part of a vector is to be trusted; 0: there is none
     texts: str = ""  # the model of the engine `reader` whose vectors of texts these are compared with
 
     def __post_init__(self) -> None:
