@@ -247,6 +247,8 @@ class Collect(Stage[Tracks, Given]):
             said.append(self._with_crop(tracklet))
             count, crop_ns = count + 1, tracklet.seen_ns
         if tracklet.seen_ns - event_ns >= self.event_every_s * 1e9:
+            if not said:
+                said.append(tracklet)  # without a crop: it is still there, and nobody else is who it is
             said.append(tracklet_event("updated", tracklet))
             event_ns = tracklet.seen_ns
         return (count, crop_ns, event_ns), said

@@ -86,6 +86,14 @@ def test_gives_the_first_crop_soon_and_then_one_a_second():
     assert all(len(t.crops) <= 1 for t in of(Tracklet, messages))
 
 
+def test_who_has_given_every_crop_is_told_of_without_one_as_long_as_they_are_there():
+    messages = of(Tracklet, given(Collect(max_crops=2), *[[MIDDLE]] * 90))
+    without = [t.seen_ns / 1e9 for t in messages if not t.crops and t.phase == "updated"]
+    assert sum(len(t.crops) for t in messages) == 2
+    assert np.diff(without) == pytest.approx(2.0, abs=0.11)
+    assert without[-1] > 6.8
+
+
 def test_a_crop_is_the_person_in_colour_and_depth():
     tracklet = next(t for t in of(Tracklet, given(Collect(), *[[MIDDLE]] * 10)) if t.crops)
     assert np.array_equal(tracklet.crops[0].color, COLOR[12:36, 40:60])
