@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+import yaml  # noqa: E402
+
 from engines.reid import checkpoint  # noqa: E402
 from engines.reid.export import export  # noqa: E402
 from engines.reid.fit import TRAINED  # noqa: E402
@@ -45,8 +47,19 @@ def made(name: str, recipe: Path, folder: Path, weights: Path | None) -> Path:
     command += ["--out", str(folder / name)] + (["--weights", str(weights)] if weights else [])
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         raise SystemExit(f"{recipe}: was not trained to its end")
-    method, network = trained(folder / name / TRAINED)
-    return export(method, network, folder / f"{name}.onnx", "Apache-2.0")
+    return exported(folder / name / TRAINED, folder / f"{name}.onnx")
+
+
+def exported(model: Path, path: Path) -> Path:
+    """A trained model as ONNX; its manifest, and that of what reads texts, say where they come from."""
+    method, network = trained(model)
+    described = export(method, network, path, "Apache-2.0")
+    for one in path.parent.glob(f"{path.stem}*.yaml"):
+        told = yaml.safe_load(one.read_text())
+        told["source"] = f"trained on people who do not exist alone, with {type(method).__name__}"
+        told["download"] = "comes with the program; python benchmarks/small_models.py makes it again"
+        one.write_text(yaml.safe_dump(told, sort_keys=False, width=110, default_flow_style=None))
+    return described
 
 
 def encoders(folder: Path) -> Path:

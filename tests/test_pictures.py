@@ -129,6 +129,17 @@ def lab_in_threads(recordings, tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("name", ["unified"])
+def test_the_models_that_come_with_the_program_say_what_people_look_like(
+    recordings, lab_in_threads, tmp_path, name
+):
+    changes = [("model: person_reidentification_retail_0248", f"model: {name}")]
+    graph = graph_of(CAMERAS[:2], OBLIQUE, tmp_path, *changes)
+    run(graph, lab_in_threads, tmp_path / "run", recordings)
+    said = [one for one in events(tmp_path / "run", "identity") if "match" in one]
+    assert said and {one["match"]["model_id"].split(".")[0] for one in said} == {name}
+
+
 @pytest.fixture(scope="module")
 def lab(recordings, tmp_path_factory):
     """Eighteen seconds of four calibrated cameras that see one room."""
