@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from pipeline._picture_file import Picture, picture_in
 MOST_WORDS = 100
 FILE = "reid/trained"  # the engine of a file that `train` has written
 Vector = NDArray[np.float32]
-T = TypeVar("T")
 
 
 class Encoder(Protocol):

@@ -29,7 +29,7 @@ from pipeline.report import printed, short
 from pipeline.search import Filter, Found, found, kind_of, left_out, moment_ns
 from pipeline.vault import ForgedError
 
-HEADERS = ("", "identity", "score", "camera", "from", "to", "place", "state")
+HEADERS = ("", "identity", "score", "camera", "seen (UTC)", "place")
 LOOKS_EVERY_S = 1.0  # while it waits for a question: whoever is erased is soon gone from its memory
 PICTURES = (".jpg", ".jpeg", ".png")
 out = Console(highlight=False)
@@ -193,7 +193,9 @@ class _Asked:
             return
         rows = [_row(number + 1, one) for number, one in enumerate(people)]
         remark = f"{sightings} sightings by {self._kind.model_id}/{self._kind.modality} searched"
-        out.print(printed(title, HEADERS, rows, remark if rows else f"nobody; {remark}"))
+        table = printed(title, HEADERS, rows, remark if rows else f"nobody; {remark}")
+        table.columns[1].overflow = "fold"  # a name that is cut off is of no use
+        out.print(table)
         if self.sheet is not None:
             out.print(f"sheet: {self.sheet}", soft_wrap=True, markup=False)
 
@@ -234,6 +236,5 @@ def _place(one: Found) -> str:
 
 
 def _row(number: int, one: Found) -> tuple[str, ...]:
-    began, ended = (f"{at[:10]} {at[11:19]}" for at in (one.began, one.ended))
-    place = _place(one) or "-"
-    return str(number), one.identity_id, f"{one.score:.3f}", one.camera_id, began, ended, place, one.state
+    seen = f"{one.began[:10]} {one.began[11:19]} to {one.ended[11:19]}"
+    return str(number), one.identity_id, f"{one.score:.3f}", one.camera_id, seen, _place(one) or "-"

@@ -108,7 +108,7 @@ def test_cameras_and_times_say_who_counts(site, model, options, wanted):
 
 def test_a_table_says_it_to_people(site, model):
     done = asked(site, model, "a red top", "--limit", 2)
-    assert re.search(r"│ 1 +│ P-RED +│ [01]\.\d+ │ hall +│ 2026-01-31 12:01:00 │", done.stdout)
+    assert re.search(r"│ 1 +│ P-RED +│ [01]\.\d+ │ hall +│ 2026-01-31 12:01:00 to 12:01:10 │", done.stdout)
     assert f"12 sightings by {model.model_id}/rgb searched" in " ".join(done.stdout.split())
     assert "nobody; 12 sightings" in asked(site, model, "a red top", "--camera", "x").stdout
 
