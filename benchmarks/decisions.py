@@ -1,18 +1,19 @@
 """Who is who on simulated sites of 24 people, 4 cameras and 120 s, beside a naive answer and an oracle; and whether
 decisions are as sure as events say:
 
-python benchmarks/decisions.py [--chart FILE.svg] SEED [SEED ...]
+python benchmarks/decisions.py [--chart FILE.svg] [--kept DIR] SEED [SEED ...]
 
 Each site is run once as it is and once with everybody in the same clothes; what the matcher was told is kept, and told
-to each matcher again, with colour and by depth alone. The naive one gives a tracklet to the nearest of those who are
-not in view, greedily, if its similarity is above that at which looks say nothing. The oracle gives each tracklet to the
-person whom it followed most.
+to each matcher again, with colour and by depth alone. With `--kept` it stays in that folder, and need not be simulated
+again. The naive one gives a tracklet to the nearest of those who are not in view, greedily, if its similarity is above
+that at which looks say nothing. The oracle gives each tracklet to the person whom it followed most.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from argparse import ArgumentParser
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +42,7 @@ from pipeline.graph import Graph  # noqa: E402
 from pipeline.graphfile import GraphFile  # noqa: E402
 from pipeline.messages import Command, CorrectionEvent, Embedding, IdentityEvent, Tracklet  # noqa: E402
 from pipeline.session import Session  # noqa: E402
+from pipeline.wire import decode, encode  # noqa: E402
 from stages.embed import Embed  # noqa: E402
 from stages.match import Given, Match  # noqa: E402
 from stages.source.simulated import _scene, write_truth  # noqa: E402
@@ -48,6 +50,7 @@ from stages.source.simulated import _scene, write_truth  # noqa: E402
 CROWD = {"people": 24, "seconds": 120.0, "fps": 10.0}
 SAYS_NOTHING = 0.80  # the main graph's `midpoint`
 EDGES = np.linspace(0.0, 1.0, 11)
+STEPS = "steps"
 
 Step = int | Embedding  # the time has passed to, or somebody was looked at
 
@@ -93,20 +96,29 @@ class Decision(NamedTuple):
     new: bool
 
 
-def simulated(seed: int, in_same_clothes: bool) -> Site:
-    """The main graph's, in one process."""
+def simulated(seed: int, in_same_clothes: bool, kept: Path) -> Site:
+    """What the main graph makes of it, as it was kept there, or else in one process."""
+    folder = kept / f"{seed}{'-same-clothes' * in_same_clothes}"
+    if not folder.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix="part-", dir=kept))
+        _simulate(seed, in_same_clothes, part)
+        part.rename(folder)
+    steps: tuple[Step, ...] = decode((folder / STEPS).read_bytes())
+    return Site(steps, read_run(folder), tuple(read_truth(folder)))
+
+
+def _simulate(seed: int, in_same_clothes: bool, work: Path) -> None:
     file, crowd = GraphFile.read(MAIN), {**CROWD, "seed": seed}
     Told.steps.clear()
     staging.crowd_of = _in_same_clothes if in_same_clothes else crowd_of
     _scene.cache_clear()
-    with tempfile.TemporaryDirectory(prefix="decisions-") as folder:
-        work = Path(folder)
-        write_truth(work, crowd, file.site, list(file.cameras))
-        session = Session(file, Choices(simulate=crowd, positions=True, executor="inline"), work)
-        session.graph = Graph(exchanged(match=Told())(session.graph.nodes))
-        if status := session.conduct(say=print):
-            raise SystemExit(status)
-        return Site(tuple(Told.steps), read_run(work), tuple(read_truth(work)))
+    write_truth(work, crowd, file.site, list(file.cameras))
+    session = Session(file, Choices(simulate=crowd, positions=True, executor="inline"), work)
+    session.graph = Graph(exchanged(match=Told())(session.graph.nodes))
+    if status := session.conduct(say=print):
+        raise SystemExit(status)
+    (work / STEPS).write_bytes(encode(tuple(Told.steps)))
 
 
 def _in_same_clothes(people: int, seed: int) -> list[Person]:
@@ -236,13 +248,13 @@ def chart(made: Sequence[Decision]) -> str:
     )
 
 
-def main(seeds: Sequence[int], picture: str) -> None:
+def main(seeds: Sequence[int], picture: str, kept: Path) -> None:
     """Print a table of means, and how far probabilities can be trusted."""
     scores = defaultdict[tuple[str, str], list[tuple[float, float]]](list)
     made = defaultdict[str, list[Decision]](list)
     for seed in seeds:
         for clothes in (False, True):
-            site = simulated(seed, clothes)
+            site = simulated(seed, clothes, kept)
             oracle = site.oracle()
             for by, steps in (("", site.steps), (", depth alone", by_depth_alone(site.steps))):
                 name = f"{'same clothes' if clothes else 'look-alikes'}{by}"
@@ -266,6 +278,10 @@ def main(seeds: Sequence[int], picture: str) -> None:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    named = words.pop(1) if words[:1] == ["--chart"] else ""
-    main([int(word) for word in words if word != "--chart"] or [5002], named)
+    asked = ArgumentParser()
+    asked.add_argument("seeds", type=int, nargs="*", default=[5002])
+    asked.add_argument("--chart", default="")
+    asked.add_argument("--kept", type=Path)
+    words = asked.parse_args()
+    with tempfile.TemporaryDirectory(prefix="decisions-") as unkept:
+        main(words.seeds, words.chart, words.kept or Path(unkept))

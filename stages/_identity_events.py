@@ -12,6 +12,7 @@ from stages._evidence import NEVER
 from stages._review import Merge, Split
 
 WEIGHED = 8  # of those whom a tracklet may be, when it is said how sure it is
+TRUST = 0.85  # of log odds: not all that speaks for somebody is independent (benchmarks/decisions_fit.py)
 State = Literal["tentative", "confirmed", "contested", "lost"]
 
 
@@ -52,7 +53,7 @@ def decided(
     best, of_new = np.sort(evidence[:-1])[::-1], evidence[-1]
     known = len(best) > 0 and best[0] > NEVER
     second = len(best) > 1 and best[1] > NEVER
-    others = np.exp(np.append(best[:WEIGHED], of_new)).sum()
+    others = np.exp(TRUST * np.append(best[:WEIGHED], of_new)).sum()
     return Match(
         model_id=one.kind,
         dimension=len(one.looks),
@@ -60,7 +61,7 @@ def decided(
         votes=one.votes,
         gallery_size=gallery_size,
         score=round(float(best[0]), 4) if known else None,
-        probability=round(float(np.exp(of_this) / others), 4),
+        probability=round(float(np.exp(TRUST * of_this) / others), 4),
         margin_to_second=round(float(best[0] - best[1]), 4) if second else None,
     )
 
