@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from decisions import Decision, by_depth_alone, decisions, reliability, simulated, told  # noqa: E402
+from decisions import Decision, decisions, reliability, simulated, told  # noqa: E402
 
 from stages import _identity_events as said_of  # noqa: E402
 from stages.match import Match  # noqa: E402
@@ -37,7 +37,7 @@ def made(seeds: Sequence[int], kept: Path) -> Made:
         for clothes in (False, True):
             site = simulated(seed, clothes, kept)
             oracle = site.oracle()
-            for steps in (site.steps, by_depth_alone(site.steps)):
+            for steps in (site.steps, site.by_depth):
                 for trust in TRUSTS:
                     said_of.TRUST = trust
                     of[trust][seed] += decisions(told(steps, Match()), oracle)
