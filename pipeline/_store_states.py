@@ -270,7 +270,7 @@ def _parts_of(value: Any, node: str, identity: str, tracklet: str) -> Iterator[t
 
 def _named(value: dict[str, Any], name: str) -> str:
     """What an array is of its tracklet: looks are called by their kind alone, as they have always been."""
-    if value[KIND] == "Crop":
+    if value[KIND] in ("Crop", "Shot"):
         return f"{value['captured_ns']} {name}"
     if value[KIND] == "Embedding":
         return name
