@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from command_line import ROOT, sightline
 from searched import engine, ids, person, shown_people, unit, untaught, write_gallery, write_picture
 from stored import ORIGIN, stored
 from typer.testing import CliRunner
 
 import run
 from configs.build import ConfigError, InputError
+from engines.embedder import Embedder
 from pipeline._picture_file import picture_in
 from pipeline._store_commands import audit
 from pipeline._store_facts import Origin
@@ -311,6 +313,23 @@ def test_without_its_keys_or_with_damage_nothing_is_searched(model, tmp_path):
         asked(folder, model, "a red top")
     assert not (folder / "keys.db").exists()
     assert ORIGIN.source == "recording"
+
+
+def test_the_model_that_ships_reads_words_and_pictures_without_torch(tmp_path):
+    unified = Embedder("unified")
+    unified.open()
+    said, shown = unified.texts(["a red top", "a blue skirt"]), unified(shown_people(2))
+    unified.close()
+    people = [
+        person(name, [looks], unified.model_id) for name, looks in zip("ABCD", [*said, *shown], strict=True)
+    ]
+    folder = write_gallery(tmp_path / "run", *people)
+    (tmp_path / "torch.py").write_text("raise ImportError('there is none')")
+    picture = write_picture(tmp_path / "b.png", shown_people(2)[1])
+    for words, who in ((("a blue skirt",), "P-B"), (("--image", picture), "P-D")):
+        done = sightline("search", *words, "--json", "--out", folder, PYTHONPATH=f"{tmp_path}:{ROOT}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ids(done)[0] == who and json.loads(done.stdout.splitlines()[0])["score"] > 0.999
 
 
 @pytest.fixture
