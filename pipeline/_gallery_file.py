@@ -24,7 +24,11 @@ MANY = 1000  # looks that have changed: so many are read all at once
 SEARCHED = "searched"  # of entries in the audit log
 Vectors = NDArray[np.float32]  # (n, d), each of length 1
 Key = tuple[str, str]  # identity and tracklet
+Row = tuple[
+    int, bytes
+]  # of the table of vectors: its number, and a nonce, which is another when it has changed
 NOBODY = ("", "")
+SOMEBODYS = "kind = ? AND identity >= 'P-' AND identity < 'P.'"  # not a tracklet's that is nobody's yet
 
 
 class Kind(NamedTuple):
@@ -91,7 +95,8 @@ class GalleryFile:
             if not path.is_file() or not path.stat().st_size:
                 raise StoreError(f"{path}: is not there; name the folder of a run with --out")
         self._whose: list[Key] = []  # by row
-        self._nonces: list[bytes] = []  # what tells that a row has changed
+        self._rows: list[Row] = []
+        self._told: list[Row] = []  # at the last look, in the order of the table
         self._looks: Vectors = np.empty((0, 0), np.float32)
         self._version = -1
         self._homes: list[tuple[str, str]] = []  # cameras and fields of the states in which people are
@@ -120,16 +125,28 @@ class GalleryFile:
                 made[Kind(node, model_id, modality)] = count
         return made
 
-    def look(self, kind: Kind) -> int:
-        """Read what everybody looks like, or what of it has changed; gives how many sightings there are."""
-        (version,) = self._db.execute("PRAGMA data_version").fetchone()
-        if version != self._version:
-            self._version = version
-            now = self._nonces_of(kind)
-            kept = [n for n, key in enumerate(self._whose) if now.get(key) == self._nonces[n]]
-            known_keys = {self._whose[n] for n in kept}
-            self._take(kind, kept, [key for key in now if key not in known_keys])
+    def __len__(self) -> int:
+        """How many sightings are known."""
         return len(self._whose)
+
+    def look(self, kind: Kind) -> None:
+        """Read what everybody looks like, or what of it has changed."""
+        (version,) = self._db.execute("PRAGMA data_version").fetchone()
+        if version == self._version:
+            return
+        self._version = version
+        query = f"SELECT rowid, substr(sealed, 2, 12) FROM vectors WHERE {SOMEBODYS} AND length(sealed) > ?"
+        now = self._db.execute(query, (kind.column, OVERHEAD)).fetchall()
+        if now != self._told:
+            self._told = now
+            place = {row: n for n, row in enumerate(self._rows)}
+            kept = [row for row in now if row in place]
+            self._take(
+                kind,
+                [place[row] for row in kept],
+                kept,
+                {id for id, nonce in now if (id, nonce) not in place},
+            )
 
     def like(self, vector: NDArray[np.float32]) -> Iterator[tuple[str, str, float]]:
         """Of everybody the sightings most like a unit vector, best first: identity, tracklet, cosine."""
@@ -196,47 +213,40 @@ class GalleryFile:
         if msgspec.msgpack.decode(row[0], type=known(Origin)).source == REPLICA:
             raise StoreError(f"{self.path}: is a replica; search where the site is written")
 
-    def _nonces_of(self, kind: Kind) -> dict[Key, bytes]:
-        """Of every sighting of somebody whose looks are known."""
-        query = "SELECT identity, tracklet, substr(sealed, 2, 12) FROM vectors WHERE kind = ? AND length(sealed) > ?"
-        rows = self._db.execute(query, (kind.column, OVERHEAD))
-        return {(identity, tracklet): nonce for identity, tracklet, nonce in rows if identity[:2] == "P-"}
-
-    def _take(self, kind: Kind, kept: Sequence[int], wanted: Sequence[Key]) -> None:
-        """These rows stay, and those are read. Nothing is copied but to where it stays."""
+    def _take(self, kind: Kind, places: Sequence[int], kept: list[Row], wanted: set[int]) -> None:
+        """What lies at these places stays, and other rows are read. Nothing is copied but to where it stays."""
         sealed = self._sealed(kind, wanted)
         lengths = {(len(blob) - OVERHEAD) // 4 for *_, blob in sealed} | {
-            self._looks.shape[1] for _ in kept[:1]
+            self._looks.shape[1] for _ in places[:1]
         }
         if len(lengths) > 1:
             text = f"vectors of {kind.model_id} have several lengths, {sorted(lengths)}; search another --out"
             raise StoreError(f"{self.path}: {text}")
-        before, count = self._looks, len(kept)
+        before, count = self._looks, len(places)
         looks = np.zeros((count + len(sealed), max(lengths, default=0)), np.float32)
         if count:
-            np.take(before, kept, axis=0, out=looks[:count])
+            np.take(before, places, axis=0, out=looks[:count])
         rows = (memoryview(row).cast("B") for row in looks[count:])
-        told = ((identity, blob, f"vectors {tracklet} {kind.column}") for identity, tracklet, blob in sealed)
+        told = (
+            (identity, blob, f"vectors {tracklet} {kind.column}") for _, identity, tracklet, blob in sealed
+        )
         is_open = list(self._vault.opened_into(told, rows))
         norms = np.sqrt(np.einsum("nd,nd->n", looks[count:], looks[count:]))
         looks[count:] /= np.maximum(norms, 1e-9)[:, None]
         before.fill(0)
-        # who has been erased since has no vector: nobody is like them, and they are let go of at the next look
-        fresh = [
-            (one[:2] if there else NOBODY, one[2][1:13]) for one, there in zip(sealed, is_open, strict=True)
-        ]
-        self._whose = [self._whose[n] for n in kept] + [key for key, _ in fresh]
-        self._nonces = [self._nonces[n] for n in kept] + [nonce for _, nonce in fresh]
+        # of who has been erased since there is no vector: nobody is like them, and they go at the next look
+        fresh = [one[1:3] if there else NOBODY for one, there in zip(sealed, is_open, strict=True)]
+        self._whose = [self._whose[n] for n in places] + fresh
+        self._rows = kept + [(id, blob[1:13]) for id, _, _, blob in sealed]
         self._looks = looks
 
-    def _sealed(self, kind: Kind, wanted: Sequence[Key]) -> list[tuple[str, str, bytes]]:
-        """Identity, tracklet and what they look like."""
-        query = "SELECT identity, tracklet, sealed FROM vectors WHERE kind = ?"
-        if len(wanted) <= MANY:
-            one = f"{query} AND identity = ? AND tracklet = ?"
-            return [row for key in wanted for row in self._db.execute(one, (kind.column, *key))]
-        asked = {*wanted}
-        return [row for row in self._db.execute(query, (kind.column,)) if row[:2] in asked]
+    def _sealed(self, kind: Kind, wanted: set[int]) -> list[tuple[int, str, str, bytes]]:
+        """Of these rows their number, identity, tracklet, and what they look like."""
+        query = f"SELECT rowid, identity, tracklet, sealed FROM vectors WHERE {SOMEBODYS}"
+        if len(wanted) > MANY:
+            return [row for row in self._db.execute(query, (kind.column,)) if row[0] in wanted]
+        one = f"{query} AND rowid = ?"
+        return [row for id in sorted(wanted) for row in self._db.execute(one, (kind.column, id))]
 
     def _homes_of(self, kind: Kind) -> list[tuple[str, str]]:
         if not self._homes:

@@ -31,6 +31,7 @@ from pipeline.vault import ForgedError
 
 HEADERS = ("", "identity", "score", "camera", "seen (UTC)", "place")
 LOOKS_EVERY_S = 1.0  # while it waits for a question: whoever is erased is soon gone from its memory
+IDLE = 10  # times as long as a look has taken it waits for the next
 PICTURES = (".jpg", ".jpeg", ".png")
 out = Console(highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -101,6 +102,7 @@ class _Asked:
         self._encoder = made or encoder_of(self._kind.model_id)
         check_sees(self._encoder)
         self._detector = engine_of(self.detector, "--detector") if self.detector else None
+        self._due_s = 0.0
         self._looks_at_pictures: list[Any] = [self._encoder, *([self._detector] if self._detector else [])]
         for engine in self._looks_at_pictures:
             if hasattr(engine, "close"):
@@ -121,13 +123,13 @@ class _Asked:
         """Search once, and show who was found."""
         vector, asked = self._vector(question)
         with _blamed(self._gallery.path):
-            sightings = self._gallery.look(self._kind)
+            self._look()
             people = found(self._gallery, self._kind, vector, self._filter)
             self._gallery.note(time.time_ns(), f"{asked}, {len(people)} shown")
             if self.sheet is not None:
                 cards = [self._card(one) for one in people]
                 write_sheet(self.sheet, sheet_of(str(question), cards))
-        self._show(str(question), people, sightings)
+        self._show(str(question), people)
 
     def answer_all(self) -> None:
         """A question a line, until there are no more. Meanwhile it sees who is erased."""
@@ -149,11 +151,18 @@ class _Asked:
                 line = lines.get(timeout=LOOKS_EVERY_S)
             except queue.Empty:
                 with _blamed(self._gallery.path):
-                    self._gallery.look(self._kind)
+                    self._look()
                 continue
             if not line:
                 return
             yield line.strip()
+
+    def _look(self) -> None:
+        """Now and then: whoever is found is looked up by themselves before they are shown, whatever is in memory."""
+        began_s = time.monotonic()
+        if began_s >= self._due_s:
+            self._gallery.look(self._kind)
+            self._due_s = time.monotonic() + max(LOOKS_EVERY_S, IDLE * (time.monotonic() - began_s))
 
     def _vector(self, question: str | Path) -> tuple[NDArray[np.float32], str]:
         """And what the audit log says of it."""
@@ -186,13 +195,13 @@ class _Asked:
             short(one.identity_id), (f"{one.score:.3f}   {one.camera_id}   {_place(one)}", seen), shots
         )
 
-    def _show(self, title: str, people: Sequence[Found], sightings: int) -> None:
+    def _show(self, title: str, people: Sequence[Found]) -> None:
         if self.is_json:
             for one in people:
                 sys.stdout.write(f"{msgspec.json.encode(one).decode()}\n")
             return
         rows = [_row(number + 1, one) for number, one in enumerate(people)]
-        remark = f"{sightings} sightings by {self._kind.model_id}/{self._kind.modality} searched"
+        remark = f"{len(self._gallery)} sightings by {self._kind.model_id}/{self._kind.modality} searched"
         table = printed(title, HEADERS, rows, remark if rows else f"nobody; {remark}")
         table.columns[1].overflow = "fold"  # a name that is cut off is of no use
         out.print(table)
