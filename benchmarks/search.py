@@ -51,6 +51,7 @@ def main() -> None:
     out = Console(width=120, highlight=False)
     if given.pictures:
         out.print(kept_pictures())
+        out.print(keeping())
         return
     with TemporaryDirectory() as made:
         folder, picture = Path(made) / "run", Path(made) / "crop.png"
@@ -228,6 +229,43 @@ def kept_pictures() -> Table:
     table = Table("crops", "ms a crop", "kB a picture", "kB as pixels", title="Pictures that are kept")
     row = (1e3 * spent_s / len(crops), sum(sizes) / len(sizes) / 1e3, sum(raw) / len(raw) / 1e3)
     table.add_row(str(len(crops)), *(f"{one:.2f}" for one in row))
+    return table
+
+
+def keeping() -> Table:
+    """Processor time of the main job on a recording, without pictures that are kept and with them, turn by turn."""
+    from replay import MAIN, recorded
+
+    spent: dict[bool, list[float]] = {False: [], True: []}
+    with TemporaryDirectory() as made:
+        folder, line = recorded(Path(made) / "site"), "  match:     {stage: match, from: embed}\n"
+        more = f"{line}  pictures:  {{stage: keep, from: [tracklets, match]}}\n"
+        graph = MAIN.with_name("kept_pictures.yaml")
+        graph.write_text(MAIN.read_text().replace(line, more))
+        try:
+            for turn in range(ROUNDS):
+                for kept, file in ((False, MAIN), (True, graph)):
+                    out = Path(made) / f"{turn} {kept}"
+                    before = sum(os.times()[2:4])
+                    words = [
+                        sys.executable,
+                        str(ROOT / "run.py"),
+                        "--graph",
+                        str(file),
+                        "--replay",
+                        str(folder),
+                    ]
+                    subprocess.run([*words, "--out", str(out)], stdout=subprocess.PIPE, check=True)
+                    spent[kept].append(sum(os.times()[2:4]) - before)
+            sizes = [size_mb(Path(made) / f"0 {kept}") for kept in spent]
+        finally:
+            graph.unlink()
+    table = Table(
+        "pictures", "processor, s", "ratio", "store, MB", title="What keeping pictures costs the main job"
+    )
+    ratio = median(with_them / without for without, with_them in zip(*spent.values(), strict=True))
+    table.add_row("none", f"{median(spent[False]):.1f}", "1", f"{sizes[0]:.2f}")
+    table.add_row("kept", f"{median(spent[True]):.1f}", f"{ratio:.3f}", f"{sizes[1]:.2f}")
     return table
 
 

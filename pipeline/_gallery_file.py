@@ -20,6 +20,7 @@ from pipeline._store_file import MIGRATIONS, NAME, OURS, StoreError, connect
 from pipeline._store_gallery import PERSON
 from pipeline.vault import KEYS, OVERHEAD, ErasedError, Vault
 
+FEW = 256  # sightings: so many are put in order before anybody asks for more
 MANY = 1000  # looks that have changed: so many are read all at once
 SEARCHED = "searched"  # of entries in the audit log
 Vectors = NDArray[np.float32]  # (n, d), each of length 1
@@ -153,9 +154,10 @@ class GalleryFile:
         if not self._whose:
             return
         cosines = self._looks @ vector
-        for row in np.argsort(-cosines, kind="stable").tolist():
-            if self._whose[row] != NOBODY:
-                yield (*self._whose[row], round(float(cosines[row]), 4))
+        for rows in _best_first(cosines):
+            for row in rows.tolist():
+                if self._whose[row] != NOBODY:
+                    yield (*self._whose[row], round(float(cosines[row]), 4))
 
     def known(self, kind: Kind, identity: str) -> Known | None:
         """Somebody as they are now, or nobody."""
@@ -253,3 +255,12 @@ class GalleryFile:
             query = "SELECT DISTINCT camera, field FROM states WHERE node = ?"
             self._homes = list(self._db.execute(query, (kind.node,)))
         return self._homes
+
+
+def _best_first(scores: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
+    """All rows, best first: a few, which mostly is all that is asked for, and then the others."""
+    few = min(FEW, len(scores))
+    best = np.argpartition(-scores, few - 1)[:few]
+    yield best[np.lexsort((best, -scores[best]))]
+    others = np.delete(np.arange(len(scores)), best)
+    yield others[np.argsort(-scores[others], kind="stable")]

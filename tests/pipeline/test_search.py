@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 import run
 from configs.build import ConfigError, InputError
 from engines.embedder import Embedder
+from pipeline._gallery_file import GalleryFile
 from pipeline._picture_file import picture_in
 from pipeline._store_commands import audit
 from pipeline._store_facts import Origin
@@ -89,6 +90,18 @@ def test_everybody_is_found_once_and_as_many_as_are_asked_for(site, model):
     every = ids(asked(site, model, "a red top", "--json", "--limit", 100))
     assert len(every) == len({*every}) == 9
     assert ids(asked(site, model, "a red top", "--json", "--limit", 2)) == every[:2]
+
+
+def test_many_come_in_the_order_of_how_like_they_are(tmp_path):
+    """Far more than are put in order at first."""
+    people = [person(f"{n:04}", [unit(n, 16)], "toy.1") for n in range(900)]
+    with closing(GalleryFile(write_gallery(tmp_path / "run", *people))) as gallery:
+        (kind,) = gallery.kinds()
+        gallery.look(kind)
+        found = list(gallery.like(unit(5, 16)))
+    cosines = {f"P-{n:04}": float(unit(n, 16) @ unit(5, 16)) for n in range(900)}
+    assert [one for one, _, _ in found] == sorted(cosines, key=cosines.get, reverse=True)
+    assert all(cosine == pytest.approx(cosines[one], abs=1e-4) for one, _, cosine in found)
 
 
 @pytest.mark.parametrize(
