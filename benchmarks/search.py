@@ -113,7 +113,7 @@ def asked(folder: Path, model: str, question: str, began_s: float) -> dict[str, 
         encoder: Any = engine_of(model, "--model")
         if question.endswith(".png"):
             encoder.open()
-            vector, _ = of_picture(encoder, None, Path(question))
+            vector, _, _ = of_picture(encoder, None, Path(question))
         else:
             vector, _ = of_words(encoder, question)
         done.append(time.perf_counter())

@@ -21,9 +21,22 @@ BARE = {*range(0xD0, 0xD9), 0x01}  # markers without a length
 Picture = NDArray[np.uint8]  # (height, width, 3), RGB
 
 
-def picture_in(path: Path) -> Picture:
-    """A JPEG or a PNG, the right way up. Raises InputError for what is none, damaged, huge, or shows nothing."""
-    data = _read(path)
+def read_picture(path: Path) -> bytes:
+    """The bytes of a file, if it is not too large. Raises InputError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: {str(error.strerror).lower()}; name a picture of a person") from error
+    if len(data) > MOST_BYTES:
+        raise InputError(f"{path}: is of more than {MOST_BYTES >> 20} MB; cut it down")
+    return data
+
+
+def picture_in(path: Path, data: bytes) -> Picture:
+    """What a file holds: a JPEG or a PNG, the right way up. Raises InputError for what is none, damaged, huge, or shows
+    nothing.
+    """
     kind = next((kind for kind in ENDS if data.startswith(kind)), None)
     if kind is None:
         raise InputError(f"{path}: is neither JPEG nor PNG; save the picture as one of them")
@@ -52,17 +65,6 @@ def _unpacked(path: Path, data: bytes) -> Picture:
     if float(pixels.std()) < LEAST_SPREAD:
         raise InputError(f"{path}: shows nothing, it is of one colour; name a picture of a person")
     return np.asarray(pixels, np.uint8)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path}: {str(error.strerror).lower()}; name a picture of a person") from error
-    if len(data) > MOST_BYTES:
-        raise InputError(f"{path}: is of more than {MOST_BYTES >> 20} MB; cut it down")
-    return data
 
 
 def _png_size(data: bytes) -> tuple[int, int]:

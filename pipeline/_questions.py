@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from configs.build import ConfigError, InputError, build
 from configs.read import parsed
-from pipeline._picture_file import Picture, picture_in
+from pipeline._picture_file import Picture, picture_in, read_picture
 
 MOST_WORDS = 100
 FILE = "reid/trained"  # the engine of a file that `train` has written
@@ -95,15 +96,18 @@ def checked_words(text: str) -> list[str]:
     return words
 
 
-def of_picture(encoder: Encoder, detector: Callable[..., Any] | None, path: Path) -> tuple[Vector, str]:
-    """Of the person in a picture, and what is to be said of it. Without a detector all of it is taken for them."""
-    picture, remark = picture_in(path), ""
+def of_picture(encoder: Encoder, detector: Callable[..., Any] | None, path: Path) -> tuple[Vector, str, str]:
+    """Of the person in a picture, what is to be said of it, and its sha256. Without a detector all of it is taken for
+    them.
+    """
+    data, remark = read_picture(path), ""
+    picture = picture_in(path, data)
     if detector is not None:
         picture, remark = _person_in(picture, detector, path)
     (vector,) = encoder([picture])
     if not np.isfinite(vector).all() or not vector.any():
         raise InputError(f"{path}: {encoder.model_id} sees nothing in it; name another picture")
-    return np.asarray(vector / np.linalg.norm(vector), np.float32), remark
+    return np.asarray(vector / np.linalg.norm(vector), np.float32), remark, sha256(data).hexdigest()
 
 
 def _person_in(picture: Picture, detector: Callable[..., Any], path: Path) -> tuple[Picture, str]:

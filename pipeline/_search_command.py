@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 
 from configs.build import ConfigError, InputError
 from pipeline._gallery_file import GalleryFile
@@ -168,8 +168,8 @@ class _Asked:
         """And what the audit log says of it."""
         if isinstance(question, Path):
             self._open_for_pictures()
-            vector, remark = of_picture(self._encoder, self._detector, question)
-            said = f"picture with sha256 {sha256(question.read_bytes()).hexdigest()}"
+            vector, remark, digest = of_picture(self._encoder, self._detector, question)
+            said = f"picture with sha256 {digest}"
         else:
             vector, unknown = of_words(self._encoder, question)
             said, remark = f"words {question!r}", ""
@@ -202,7 +202,7 @@ class _Asked:
             return
         rows = [_row(number + 1, one) for number, one in enumerate(people)]
         remark = f"{len(self._gallery)} sightings by {self._kind.model_id}/{self._kind.modality} searched"
-        table = printed(title, HEADERS, rows, remark if rows else f"nobody; {remark}")
+        table = printed(escape(title), HEADERS, rows, remark if rows else f"nobody; {remark}")
         table.columns[1].overflow = "fold"  # a name that is cut off is of no use
         out.print(table)
         if self.sheet is not None:

@@ -145,6 +145,21 @@ def test_every_search_is_in_the_audit_log(site, model, tmp_path):
     assert re.fullmatch(r"picture with sha256 [0-9a-f]{64}, 9 shown", picture.detail)
 
 
+def test_what_cannot_be_noted_is_not_shown(model, tmp_path):
+    folder = write_gallery(tmp_path / "run", person("A", model.texts(["a red top"]), model.model_id))
+    with closing(sqlite3.connect(folder / "site.db", isolation_level=None)) as db:
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(FAIL, 'no room'); END")
+    done = CliRunner().invoke(
+        run.app, ["search", "a red top", "--out", str(folder), "--model", engine(model)]
+    )
+    assert isinstance(done.exception, StoreError) and done.stdout == ""
+
+
+def test_words_are_shown_as_they_were_asked(site, model, tmp_path):
+    asked_for = "a [bold]red[/bold] top [/]"
+    assert asked_for in asked(site, model, asked_for, "--sheet", tmp_path / "sheet.png").stdout
+
+
 def test_a_sheet_shows_a_card_for_each(site, model, tmp_path):
     asked(site, model, "a red top", "--limit", 5, "--sheet", tmp_path / "sheet.png")
     one_row = asked(site, model, "a red top", "--limit", 4, "--sheet", tmp_path / "four.png")
@@ -227,9 +242,8 @@ def test_damage_inside_a_picture_never_is_more_than_a_line(tmp_path):
             for at in random.integers(2, len(whole), 4):
                 damaged[at] = random.integers(0, 256)
             path = tmp_path / f"{number}{ending}"
-            path.write_bytes(damaged)
             try:
-                assert picture_in(path).ndim == 3
+                assert picture_in(path, bytes(damaged)).ndim == 3
             except InputError as error:
                 assert str(error).startswith(f"{path}: ")
                 refused += 1
