@@ -1,4 +1,5 @@
-"""What it costs to ask a gallery through a mask: the plain cosine, the mask for the best 200, the mask for everybody.
+"""What it costs to ask a gallery through a mask: the plain cosine, the mask for the best 200, the mask for all; and
+what it costs the matcher to compare a tracklet with as many sightings as 256 people have at most.
 
 python benchmarks/masked.py [--people 10000] [--width 768]
 
@@ -21,8 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np  # noqa: E402
 
 from engines.index.masked import best, masked_cosines  # noqa: E402
+from pipeline.messages import Sighting  # noqa: E402
+from stages._looks import likeness  # noqa: E402
 
-ROUNDS, TOGETHER = 30, 32
+ROUNDS, TOGETHER, SIGHTINGS = 30, 32, 256 * 12
 
 
 def main() -> None:
@@ -50,6 +53,21 @@ def main() -> None:
         print(
             f"| {name} | {np.median(alone):.2f} | {np.median(together):.2f} | {alone.min():.2f} | {right:.0f} % |"
         )
+    compared(gallery[:SIGHTINGS], random)
+
+
+def compared(vectors: np.ndarray, random: np.random.Generator) -> None:
+    """A table of what one tracklet costs the matcher."""
+    shown = random.random((len(vectors), 2, vectors.shape[1])).astype(np.float32)
+    plain = [Sighting(None, vector, 1, "made") for vector in vectors]  # type: ignore[arg-type]
+    masked = [
+        Sighting(None, vector, 1, "made", shown=some) for vector, some in zip(vectors, shown, strict=True)
+    ]  # type: ignore[arg-type]
+    print(f"\n### a tracklet and {len(vectors)} sightings, as the matcher compares them\n")
+    print("| way | ms | least |\n| --- | --- | --- |")
+    for name, some in (("the embedder does not say what shows", plain), ("what both show", masked)):
+        taken = timed(lambda some=some: likeness(some[:1], some, 1.0))
+        print(f"| {name} | {np.median(taken):.2f} | {taken.min():.2f} |")
 
 
 def hidden(gallery: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -79,21 +79,31 @@ def likeness(ours: Sequence[Sighting], theirs: Sequence[Sighting], masked_below:
     """How like some tracklets look to others of the same kind, (n, m): cosines, where less than `masked_below` of one
     shows through what shows (see engines/index/masked.py).
     """
-    one, other = _of_length_1(ours), _of_length_1(theirs)
+    shown, others_shown = _shown(ours), _shown(theirs)
+    one, other = _of_length_1(ours, shown), _of_length_1(theirs, others_shown)
     # a sum for each pair: threads of a matrix product cost more, and its last bits depend on its size
     cosines: Doubles = np.round(np.einsum("id,jd->ij", one, other), 5).astype(np.float64)
-    if all(sighting.shows >= masked_below for sighting in (*ours, *theirs)):
+    if shown.shape[2] == others_shown.shape[2] == 1 or not masked_below:
         return cosines
     from engines.index.masked import Shown, between  # compiled: late, since few embedders say what shows
 
-    return between(Shown(one, _visibility(ours)), Shown(other, _visibility(theirs)), cosines, masked_below)
+    return between(Shown(one, shown[:, 1]), Shown(other, others_shown[:, 1]), cosines, masked_below)
 
 
-def _of_length_1(sightings: Sequence[Sighting]) -> Floats:
-    looks = np.stack([one.mean for one in sightings])
+def _shown(sightings: Sequence[Sighting]) -> Floats:
+    """What has shown of each, (n, 2, parts); all of those of whom nobody said."""
+    parts = max((one.shown.shape[1] for one in sightings if one.shown is not None), default=0)
+    if not parts:
+        return np.ones((len(sightings), 2, 1), np.float32)
+    return np.stack(
+        [np.ones((2, parts), np.float32) if one.shown is None else one.shown for one in sightings]
+    )
+
+
+def _of_length_1(sightings: Sequence[Sighting], shown: Floats) -> Floats:
+    looks = np.stack([one.looks for one in sightings])
+    if shown.shape[2] > 1:
+        weights = np.maximum(shown[:, 0], np.float32(1e-9))
+        looks = looks / np.repeat(weights, looks.shape[1] // weights.shape[1], axis=1)
     lengths = np.maximum(np.sqrt(np.einsum("id,id->i", looks, looks)), np.float32(1e-9))
     return np.asarray(looks / lengths[:, None], np.float32)
-
-
-def _visibility(sightings: Sequence[Sighting]) -> Floats:
-    return np.stack([one.spread(one.visibility) for one in sightings])

@@ -39,7 +39,7 @@ class Shown(NamedTuple):
     @property
     def shows(self) -> Doubles:
         """How much of each shows, 0 to 1."""
-        return np.asarray(np.asarray(self.visibility, np.float64).mean(axis=1))
+        return np.asarray(self.visibility.mean(axis=1, dtype=np.float64))
 
 
 def best(  # noqa: PLR0913
@@ -91,14 +91,14 @@ def between(one: Shown, other: Shown, plain: Doubles, masked_below: float = 1.0)
     whatever the masks, and can be compared with those of others. Where neither shows less than `masked_below`, or they
     are not among the best SHORTLIST of their row by their cosine, `plain` (n, m), it is that.
     """
-    masks, other_masks = _masks(one.visibility, one.vectors), _masks(other.visibility, other.vectors)
+    masks, shows, other_shows = _masks(one.visibility, one.vectors), one.shows, other.shows
     vectors, others = (np.ascontiguousarray(some.vectors, np.float32) for some in (one, other))
     made = plain.copy()
     for number, cosines in enumerate(plain):
         rows = _nearest(cosines, SHORTLIST)
-        rows = rows[np.minimum(one.shows[number], other.shows[rows]) < masked_below]
-        found = np.empty(len(rows))
-        _shared(vectors[number], masks[number], others, other_masks, (rows, found))
+        rows = rows[np.minimum(shows[number], other_shows[rows]) < masked_below]
+        there, found = others[rows], np.empty(len(rows))
+        _shared(vectors[number], masks[number], there, _masks(other.visibility[rows], there), found)
         made[number, rows] = np.round(found, DIGITS)
     return made
 
@@ -148,12 +148,8 @@ def _masked(
 
 
 @quick
-def _shared(
-    one: Floats, mask: Floats, others: Floats, masks: Floats, asked: tuple[NDArray[np.int64], Doubles]
-) -> None:
-    rows, into = asked
-    for at in range(len(rows)):
-        row = rows[at]
+def _shared(one: Floats, mask: Floats, others: Floats, masks: Floats, into: Doubles) -> None:
+    for row in range(len(others)):
         product, square, other_square = np.float32(0), np.float32(0), np.float32(0)
         for i in range(len(one)):
             both = mask[i] * masks[row, i]
@@ -161,4 +157,4 @@ def _shared(
             square += both * one[i] * one[i]
             other_square += both * others[row, i] * others[row, i]
         least = min(square, other_square)
-        into[at] = product / np.sqrt(square * other_square) if least > np.float32(LEAST) else np.nan
+        into[row] = product / np.sqrt(square * other_square) if least > np.float32(LEAST) else np.nan
