@@ -42,7 +42,7 @@ class Zones(Stage[Detections, Tracks]):
     acceleration: float = 0.6  # how much a speed changes in a second, in metres a second
     max_speed_m_s: float = 3.0
     min_new_score: float = 0.6  # weaker detections go on with a track, but begin none
-    near_m: float = 1.2  # who is further apart is not one person
+    near_m: float = 2.0  # who is further apart is not one person
     alone_s: float = 0.6  # seen by one camera alone, somebody is believed in after so long
     _held: Keyed[Detections] = field(default_factory=Keyed, init=False, repr=False)  # by camera
     _people: Keyed[dict[str, Any]] = field(default_factory=Keyed, init=False, repr=False)  # packed, by zone
