@@ -104,6 +104,10 @@ def _batches(asked: Asked, model: Path, runtime: str) -> Batches:
 
 def _paths(manifest: Manifest, asked: Asked) -> list[Path]:
     """The pictures to compare on; none where none are named, and noise will do."""
+    if manifest.engine == "reader" and (asked.calibrate or asked.precision != "fp32"):
+        raise InputError(
+            f"{manifest.name}: reads texts, so that it cannot be compared on pictures; compile it at fp32 without any"
+        )
     if asked.labels and (manifest.task != "detect" or not asked.calibrate):
         raise InputError("--labels: says who is in the pictures of --calibrate, for a detector; leave it out")
     if asked.calibrate:

@@ -3,14 +3,18 @@
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from configs.build import InputError
 from engines import _manifest
+from engines._compile import Asked, compile_for
 from engines.embedder import Embedder
 from engines.evaluate.retrieval import distances, found, nearest_first
 from engines.reid.data._records import ALL, people
 from engines.reid.data.synthped import SynthPed
 from engines.reid.lab.chance import drawn
+from engines.reid.lab.occluders import behind_rectangle
 
 NAMES = [
     name
@@ -53,7 +57,7 @@ def mean_precision(trial, query, gallery):
 
 
 def test_there_are_these():
-    assert set(NAMES) == {"unified", "unified_texts"}
+    assert set(NAMES) == {"dpm", "unified", "unified_texts"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,6 +79,14 @@ def test_people_are_found_among_strangers_far_more_often_than_by_chance(engine, 
     assert mean_precision(trial, query, gallery) > 4 * chance
 
 
+@pytest.mark.parametrize("asked", [Asked(precision="int8"), Asked(calibrate=Path("crops"))])
+def test_what_reads_texts_is_compared_on_no_pictures(asked):
+    with pytest.raises(
+        InputError, match="unified_texts: reads texts, so that it cannot be compared on pictures"
+    ):
+        compile_for(_manifest.manifest("unified_texts"), asked, lambda *_: None)
+
+
 def test_what_it_reads_finds_people_too(asked):
     engine = Embedder("unified", "onnxruntime")
     engine.open()
@@ -84,4 +96,16 @@ def test_what_it_reads_finds_people_too(asked):
     chance = mean_precision(by_words, drawn(1).standard_normal(texts.shape), gallery)
     assert mean_precision(by_words, texts, gallery) > 2 * chance
     assert engine.unknown("a person in a red jacket with a backpack and a tuba") == ["tuba"]
+    engine.close()
+
+
+def test_a_picture_half_of_which_is_hidden_is_trusted_less(asked):
+    engine = Embedder("dpm", "onnxruntime")
+    engine.open()
+    _, _, shown = asked
+    whole = list(shown.values())[:60]
+    hidden = [behind_rectangle(one, 0.5, drawn(2, n)).picture for n, one in enumerate(whole)]
+    (_, before), (_, after) = engine.seen(whole), engine.seen(hidden)
+    assert before.shape == (60, 192) and before.min() >= 0 and before.max() <= 1
+    assert np.mean(after.mean(axis=1) < before.mean(axis=1)) > 0.7
     engine.close()
