@@ -47,20 +47,22 @@ def frames_of(one: Passage, chosen: Sequence[int], size: int) -> Frames:
 
 
 def vectors_of(some: Shown, folder: Path) -> dict[str, dict[str, NDArray[np.float32]]]:
-    """By track, what its network says of passages by colour and by depth."""
+    """By track, what its network says of passages by what that track knows: by colour, by depth, or by each."""
     made: dict[str, dict[str, NDArray[np.float32]]] = {}
     for path in sorted(folder.glob(f"*/{TRAINED}")):
         state, told = checkpoint.load(path)
         network = Network(told["size"]).eval()
         network.load_state_dict(state)
-        made[told["track"]] = _said(network, some, told["size"])
+        kinds = ("rgb", "depth") if told["track"] == "cross" else (told["track"],)
+        made[told["track"]] = _said(network, some, told["size"], kinds)
     return made
 
 
-def _said(network: Network, some: Shown, size: int) -> dict[str, NDArray[np.float32]]:
-    said: dict[str, list[NDArray[np.float32]]] = {"rgb": [], "depth": []}
+def _said(network: Network, some: Shown, size: int, kinds: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    said: dict[str, list[NDArray[np.float32]]] = {kind: [] for kind in kinds}
     with torch.inference_mode():
         for one, chosen in some:
-            for kind, frames in zip(said, frames_of(one, chosen, size), strict=True):
-                said[kind].append(network.passages(frames[None])[0].numpy())
+            frames = dict(zip(("rgb", "depth"), frames_of(one, chosen, size), strict=True))
+            for kind in kinds:
+                said[kind].append(network.passages(frames[kind][None])[0].numpy())
     return {kind: np.stack(every) for kind, every in said.items()}

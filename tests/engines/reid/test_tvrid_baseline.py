@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from configs.build import InputError
+from engines.reid import checkpoint
 from engines.reid.data.tvrid import Tvrid
 from engines.reid.methods.tvrid_baseline import (
     ColorEncoder,
@@ -16,6 +17,7 @@ from engines.reid.methods.tvrid_baseline import (
 )
 from engines.reid.overhead_people import crowd
 from engines.reid.task import Task
+from engines.reid.tvrid_baseline_run import frames_of, train, vectors_of
 from engines.reid.tvrid_set import _write_part, passages
 
 
@@ -148,6 +150,25 @@ def test_a_set_that_was_written_is_read_as_tvrid(small_set):
         trial = of.trial(track)
         assert len(trial.query) == len(trial.gallery) == 16
         assert {one.view for one in trial.query} == {"flat", "upward", "downward", "upsideDown"}
+
+
+def test_trained_on_passages_in_memory_it_says_what_its_track_knows(tmp_path):
+    some = list(passages(crowd(2, 72), 72, 2))
+    method = TvridBaseline(track="depth", size=66, frames=2, at_once=1, epochs=1)
+    path = train(iter(some), method, tmp_path / "depth", lambda place, epochs, steps: None)
+    (tmp_path / "cross").mkdir()
+    state, told = checkpoint.load(path)
+    checkpoint.save(tmp_path / "cross" / path.name, state, {**told, "track": "cross"})
+    said = vectors_of([(one, [0, 1]) for one in some[:3]], tmp_path)
+    assert {track: sorted(kinds) for track, kinds in said.items()} == {
+        "cross": ["depth", "rgb"],
+        "depth": ["depth"],
+    }
+    network = Network(66).eval()
+    network.load_state_dict(state)
+    with torch.inference_mode():
+        wanted = network.passages(frames_of(some[2], [0, 1], 66)[1][None])[0]
+    assert said["depth"]["depth"][2] == pytest.approx(wanted.numpy(), abs=1e-6)
 
 
 def test_one_person_alone_cannot_be_told_apart():
