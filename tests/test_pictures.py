@@ -129,7 +129,7 @@ def lab_in_threads(recordings, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["unified", "dpm"])
+@pytest.mark.parametrize("name", ["unified", "saga", "dpm"])
 def test_the_models_that_come_with_the_program_say_what_people_look_like(
     recordings, lab_in_threads, tmp_path, name
 ):

@@ -7,7 +7,7 @@ MODEL is what `run.py train configs/reid/unified_tiny_synthped.yaml` has made: i
 texts, which says the anchors, has learned to read. Every head learns from the same views of the same people, with one
 loss and as many steps, and sees nobody hidden but by random erasing.
 CMC-1 in percent, by what is pooled alone and fused with the class token as SAGA does, with 95 % intervals over people
-who are in no training. A seed that is kept in DIR is not made again.
+who are in no training. What is kept in DIR is not made again.
 """
 
 from __future__ import annotations
@@ -102,17 +102,18 @@ def main() -> None:
         path, made = (given.keep or Path()) / f"seed {seed}.npz", dict[Any, np.ndarray]()
         if given.keep and path.is_file():
             made = {_told(key): hits for key, hits in np.load(path).items()}
-        for name in () if made else given.heads:
+        kept_names = {name for name, _, _ in made}
+        for name in (one for one in given.heads if one not in kept_names):
             pool = taught(network, name, seed, task, views, kept, given.epochs)
             _tell(made, name, shown, trial, pool)
             if name in FUSED:
                 _tell(made, f"{name}, fused", shown, trial, pool)
             print(f"seed {seed}: {name}", file=sys.stderr, flush=True)
+            if given.keep:
+                np.savez(path, **{"|".join(map(str, key)): hits for key, hits in made.items()})
         _tell(made, CLASS, shown, trial, None)
         for key, hits in made.items():
             scores.setdefault(key, []).append(hits)
-        if given.keep:
-            np.savez(path, **{"|".join(map(str, key)): hits for key, hits in made.items()})
     report(scores, trial, given.seeds, list(dict.fromkeys((CLASS, *(name for name, _, _ in scores)))))
 
 

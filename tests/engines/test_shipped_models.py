@@ -57,7 +57,7 @@ def mean_precision(trial, query, gallery):
 
 
 def test_there_are_these():
-    assert set(NAMES) == {"dpm", "unified", "unified_texts"}
+    assert set(NAMES) == {"dpm", "saga", "unified", "unified_texts"}
 
 
 @pytest.mark.parametrize("name", NAMES)
