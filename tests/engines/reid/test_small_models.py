@@ -50,7 +50,8 @@ def test_made_twice_they_are_the_same_bytes_and_of_the_size_that_ships(recipes, 
     first = made(recipes, tmp_path / "first")
     assert set(first) == {f"{name}.{end}" for name in (*NAMES, "unified_texts") for end in ("onnx", "yaml")}
     assert max(map(len, first.values())) <= 8_000_000
-    assert made(recipes, tmp_path / "second") == first
+    second = made(recipes, tmp_path / "second", "unified")
+    assert len(second) == 4 and all(first[name] == again for name, again in second.items())
     assert all(yaml.safe_load(first[f"{name}.yaml"])["licence"] == "Apache-2.0" for name in NAMES)
 
 
