@@ -32,9 +32,10 @@ from pipeline._gallery_file import GalleryFile  # noqa: E402
 from pipeline._questions import engine_of, of_picture, of_words  # noqa: E402
 from pipeline.search import Filter, found  # noqa: E402
 
-ROUNDS, ASKED, BLOCK = 5, 20, 5000
+ROUNDS, TURNS, ASKED, BLOCK = 5, 3, 20, 5000
 WORDS = "a person in a red jacket with a backpack"
 PARTS = ("Python and imports", "opening the store", "unsealing", "the question as a vector", "who they are")
+WHOLE = "run.py search, with an audit entry and a sheet"
 
 
 def main() -> None:
@@ -102,56 +103,52 @@ def filled(folder: Path, model: str, people: int, picture: Path) -> np.ndarray:
     return looks / np.linalg.norm(looks, axis=1, keepdims=True)
 
 
-def asked(folder: Path, model: str, question: str, began_s: float) -> dict[str, float]:
-    """One search as the command makes it, and when each part of it was done."""
-    done = [began_s, time.perf_counter()]
+def asked(folder: Path, model: str, question: str, began_s: float) -> dict[str, list[float]]:
+    """One search as the command makes it: seconds by the clock and of the processor that each part of it took."""
+    done = [(began_s, 0.0)]
+
+    def note() -> None:
+        done.append((time.perf_counter(), time.process_time()))
+
+    note()
     with closing(GalleryFile(folder)) as gallery:
         (kind,) = gallery.kinds()
-        done.append(time.perf_counter())
+        note()
         gallery.look(kind)
-        done.append(time.perf_counter())
+        note()
         encoder: Any = engine_of(model, "--model")
         if question.endswith(".png"):
             encoder.open()
             vector, _, _ = of_picture(encoder, None, Path(question))
         else:
             vector, _ = of_words(encoder, question)
-        done.append(time.perf_counter())
+        note()
         assert len(found(gallery, kind, vector, Filter())) == 12
-        done.append(time.perf_counter())
-    return dict(zip(PARTS, np.diff(done).tolist(), strict=True))
+        note()
+    return dict(zip(PARTS, np.diff(done, axis=0).tolist(), strict=True))
 
 
 def cold(folder: Path, model: str, picture: Path) -> Table:
     """Of a process that has just been started."""
-    table = Table("", "by words, ms", "by a picture, ms", title="Cold: a process of its own for one question")
-    medians: dict[str, list[float]] = {part: [] for part in PARTS}
-    whole = []
+    title = "Cold: a process of its own for one question, ms by the clock, and of the processor"
+    table = Table("", "by words", "processor", "by a picture", "processor", title=title)
+    rows: dict[str, list[str]] = {part: [] for part in (*PARTS, WHOLE)}
     for question in (WORDS, str(picture)):
-        told = []
+        told, whole = [], []
         for _ in range(ROUNDS):
             forgotten(folder)
             part = ["--part", str(folder), question, str(time.perf_counter())]
             line = [sys.executable, __file__, "--model", model, *part]
             told.append(json.loads(subprocess.run(line, stdout=subprocess.PIPE, check=True).stdout))
-        for part in PARTS:
-            medians[part].append(median(one[part] for one in told))
-        took = []
-        for _ in range(ROUNDS):
             forgotten(folder)
-            began_s = time.perf_counter()
-            subprocess.run(
-                command(folder, model, question, "--sheet", str(folder / "sheet.png")),
-                stdout=subprocess.PIPE,
-                check=True,
-            )
-            took.append(time.perf_counter() - began_s)
-        whole.append(median(took))
-    for part, (words, by_picture) in medians.items():
-        table.add_row(part, f"{1e3 * words:.0f}", f"{1e3 * by_picture:.0f}")
-    table.add_row(
-        "run.py search, with an audit entry and a sheet", f"{1e3 * whole[0]:.0f}", f"{1e3 * whole[1]:.0f}"
-    )
+            began_s, before_s = time.perf_counter(), sum(os.times()[2:4])
+            words = command(folder, model, question, "--sheet", str(folder / "sheet.png"))
+            subprocess.run(words, stdout=subprocess.PIPE, check=True)
+            whole.append([time.perf_counter() - began_s, sum(os.times()[2:4]) - before_s])
+        for name, took in {**{part: [one[part] for one in told] for part in PARTS}, WHOLE: whole}.items():
+            rows[name] += [f"{1e3 * one:.0f}" for one in np.median(took, axis=0)]
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
     return table
 
 
@@ -243,7 +240,7 @@ def keeping() -> Table:
         graph = MAIN.with_name("kept_pictures.yaml")
         graph.write_text(MAIN.read_text().replace(line, more))
         try:
-            for turn in range(ROUNDS):
+            for turn in range(TURNS):
                 for kept, file in ((False, MAIN), (True, graph)):
                     out = Path(made) / f"{turn} {kept}"
                     before = sum(os.times()[2:4])
