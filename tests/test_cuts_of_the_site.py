@@ -134,13 +134,16 @@ def time_of(message):
 
 
 def goes_on(stage, messages, ends=True):
-    """What a stage gives, as bytes."""
+    """What a stage gives, as bytes; of one that gives nothing to anybody, what it remembers before its end."""
     given, now_ns = [], -1
     for message in messages:
         if time_of(message) > now_ns:
             now_ns = time_of(message)
             given += stage.advance(now_ns)
         given += [one for result in stage.process_many([message]) for one in result]
+    if ends and Node("alone", stage).gives == {SystemEvent}:
+        kept = ((field.name, getattr(stage, field.name)) for field in fields(stage))
+        given += [{name: dict(of.items())} for name, of in kept if isinstance(of, Keyed)]
     return [encode(one) for one in [*given, *(stage.finish() if ends else ())]]
 
 
