@@ -18,7 +18,8 @@ from engines._network import chosen_runtime
 from engines._onnx import checked_onnx
 from engines._plan import Plan
 from engines.embedder import Embedder, _Output
-from engines.reader import Reader, ReaderOutput
+from engines.reader import Reader
+from engines.reader import _Output as _ReaderOutput
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class ReaderFile(_OfFile, Reader):
     """What reads texts for such an embedder: a file beside its."""
 
     def __post_init__(self) -> None:
-        self.manifest, said = _beside(Path(self.model), "reader", ReaderOutput)
+        self.manifest, said = _beside(Path(self.model), "reader", _ReaderOutput)
         self._knows(said)
 
 

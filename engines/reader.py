@@ -15,7 +15,7 @@ from engines._model import Model, model_of
 from engines.reid.words import Tokenizer, WordTokenizer
 
 
-class ReaderOutput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of a manifest: how long a vector is, and the words that the network knows; none: it reads as CLIP does."""
 
     length: int
@@ -29,7 +29,7 @@ class Reader(Model):
     _words: Tokenizer = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.manifest, said = model_of(self.model, "embed", "reader", ReaderOutput)
+        self.manifest, said = model_of(self.model, "embed", "reader", _Output)
         self._knows(said)
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -46,7 +46,7 @@ class Reader(Model):
         """The words of a text that mean nothing to it; that can be asked before `open`."""
         return self._words.unknown(text)
 
-    def _knows(self, said: ReaderOutput) -> None:
+    def _knows(self, said: _Output) -> None:
         self._length, context = said.length, self.manifest.input.size[1]
         self._words = WordTokenizer(said.words, context) if said.words else _clips(self.model, context)
 

@@ -284,7 +284,7 @@ def test_captions_are_given_to_what_reads_text(tmp_path, monkeypatch, means):
     monkeypatch.undo()
     assert (
         refused("cuhk_pedes", folder, "--model", means)
-        == f"--model: {means} reads no text; choose one that does, or give --features"
+        == f"{means}: reads no texts; name a model that does, like unified"
     )
 
 

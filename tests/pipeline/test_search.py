@@ -355,7 +355,10 @@ def test_the_model_that_ships_reads_words_and_pictures_without_torch(tmp_path):
     picture = write_picture(tmp_path / "b.png", shown_people(2)[1])
     for words, who in ((("a blue skirt",), "P-B"), (("--image", picture), "P-D")):
         done = sightline("search", *words, "--json", "--out", folder, PYTHONPATH=f"{tmp_path}:{ROOT}")
-        assert (done.returncode, done.stderr) == (0, "")
+        said = [
+            line for line in done.stderr.splitlines() if not line.startswith("hwloc")
+        ]  # of a bare machine
+        assert (done.returncode, said) == (0, [])
         assert ids(done)[0] == who and json.loads(done.stdout.splitlines()[0])["score"] > 0.999
 
 

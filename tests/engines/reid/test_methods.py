@@ -94,7 +94,7 @@ def test_as_onnx_it_embeds_as_it_does_here(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "parts", "said"),
     [
-        ("dpm without transfer", 5, r"must say of 5 parts how far they show, says \[192\]"),
+        ("dpm without transfer", 6, r"must say of 6 parts how far they show, says \[192\]"),
         ("clip_reid", 4, "must say of 4 parts how far they show, says nothing"),
     ],
 )
