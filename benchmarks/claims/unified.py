@@ -78,6 +78,7 @@ def main() -> None:
                 continue
             scores.setdefault(arm, []).append(trained(arm, task, data, given.epochs, given.no_bags))
             if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
                 np.savez(kept, *scores[arm][-1])
             print(f"seed {seed}: {arm}", file=sys.stderr, flush=True)
     whose = [people(data.trial(name).query) for name in ("ground", "text_to_image")]
