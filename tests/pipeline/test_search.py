@@ -10,8 +10,8 @@ from contextlib import closing
 import cv2
 import numpy as np
 import pytest
-import torch
 from command_line import ROOT, sightline
+from one_thread import one_thread
 from searched import engine, ids, person, shown_people, unit, untaught, write_gallery, write_picture
 from stored import ORIGIN, stored
 from typer.testing import CliRunner
@@ -26,15 +26,7 @@ from pipeline._store_facts import Origin
 from pipeline._store_file import StoreError
 
 ODD = {"red": "a red top", "blue": "blue shoes", "bag": "a backpack"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """More would wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["one_thread"]
 
 
 @pytest.fixture(scope="module")

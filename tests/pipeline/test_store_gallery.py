@@ -1,14 +1,19 @@
 """What replicas of the gallery are told of a store: in the transaction of each cut, sealed, and nothing of who is gone."""
 
+import time
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 import outbox_rows
 import pytest
 from byte_search import places
 from stored import VECTOR, Shelf, cut, gallery, somebody, stored
 
-from pipeline._store_file import StoreError
+from configs.known import known
+from pipeline._store_facts import At
+from pipeline._store_file import StoreError, connect
 from pipeline.erasure import erase
 from pipeline.gallery_key import GalleryKey, SealError
 from pipeline.publish._publisher import Sharing
@@ -50,8 +55,27 @@ def told(folder, *cuts, **settings):
     with stored(folder, {"kafka": publisher}) as (store, _):
         for one in cuts:
             store.take(one)
+            is_heard(store, one.at_ns)
         store.end()
     return publisher
+
+
+def is_heard(store, at_ns):
+    """Wait for a cut to be written and taken: what still waits of somebody gives way to what is told of them later."""
+    until_s = time.monotonic() + 60
+    with closing(connect(store.path)) as reader:
+        while not (
+            written_ns(reader) == at_ns
+            and all(drain.number >= store._base.outbox.last for drain in store._drains)
+        ):
+            store.check()
+            assert time.monotonic() < until_s
+            time.sleep(0.01)
+
+
+def written_ns(reader):
+    row = reader.execute("SELECT value FROM facts WHERE name = ?", (At.__name__,)).fetchone()
+    return row and msgspec.msgpack.decode(row[0], type=known(At)).at_ns
 
 
 def test_a_cut_tells_who_is_new_who_has_changed_and_who_is_gone(tmp_path):

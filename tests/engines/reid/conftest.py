@@ -1,13 +1,5 @@
 """How PyTorch runs in these tests."""
 
-import pytest
-import torch
+from one_thread import one_thread
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """More would wait for each other on a busy machine; and a program that is killed and begun again has one too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["one_thread"]
