@@ -4,7 +4,7 @@
     python benchmarks/tvrid.py train DIR OUT     our recipe on them; ended at any moment, it goes on
     python benchmarks/tvrid.py export OUT DIR [--to FOLDER]  the shipped files, by itself into engines/models/tvrid
     python benchmarks/tvrid.py set DIR [--seed N]          a simulated TVRID in its layout
-    python benchmarks/tvrid.py trunk OUT [--groups N]      what the baseline begins with, in ImageNet's stead
+    python benchmarks/tvrid.py trunk OUT --weights FILE    what the baseline begins with, out of an ONNX file
     python benchmarks/tvrid.py baseline OUT [--seed N] [--tracks rgb depth cross] [--weights FILE]
                                                            the challenge's baseline, small
 
@@ -26,23 +26,19 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 
 from configs.read import read as read_yaml  # noqa: E402
-from engines.reid import checkpoint, lessons  # noqa: E402
+from engines.reid import checkpoint, lessons, tvrid_trunk  # noqa: E402
 from engines.reid.fit import TRAINED, Training  # noqa: E402
 from engines.reid.methods.tvrid import LessonTask, Network, Tvrid  # noqa: E402
-from engines.reid.methods.tvrid_baseline import TvridBaseline  # noqa: E402
+from engines.reid.methods.tvrid_baseline import TvridBaseline, prepared  # noqa: E402
 from engines.reid.methods.tvrid_picture import PictureNetwork, Taught, TvridPicture  # noqa: E402
-from engines.reid.overhead_people import group  # noqa: E402
 from engines.reid.recipe import settings_of  # noqa: E402
 from engines.reid.tvrid_baseline_run import train as train_baseline  # noqa: E402
 from engines.reid.tvrid_export import export, teachers  # noqa: E402
 from engines.reid.tvrid_set import passages, people_of, write  # noqa: E402
-from engines.reid.tvrid_trunk import Dress, Wardrobe, kept_crops  # noqa: E402
-from engines.reid.tvrid_trunk import train as train_trunk  # noqa: E402
 from engines.tvrid_embedder import MODEL  # noqa: E402
 
 MAPS, PICTURES = "maps", "pictures"  # folders of the two trainings
 FIRST = 1_000_000  # seed of the first group; those of sites and tests are below
-FIRST_OF_TRUNK = 2_000_000
 SMALL: Any = {"size": 66, "at_once": 1, "epochs": 10}  # of its 224, 5 and 20: what a core can do
 AT_RANDOM: Any = {"lr": 1e-4, "warm_up": 3}  # instead of its 1e-3, for colour without weights
 
@@ -57,7 +53,9 @@ def main() -> None:
     asked.add_argument("--groups", type=int, default=96)
     asked.add_argument("--seed", type=int, default=9001)
     asked.add_argument("--tracks", nargs="+", default=["rgb", "depth", "cross"])
-    asked.add_argument("--weights", default="", help="torchvision's, or those that trunk makes")
+    asked.add_argument(
+        "--weights", default="", help="torchvision's, or those that trunk makes; for trunk an ONNX file"
+    )
     given = asked.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     {"lessons": make, "train": train, "export": ship, "set": lay_out, "trunk": trunk, "baseline": baseline}[
@@ -109,11 +107,11 @@ def lay_out(given: Any) -> None:
 
 
 def trunk(given: Any) -> None:
-    """A ResNet-50 that knows people whom neither lessons nor sets have."""
-    seeds = range(FIRST_OF_TRUNK, FIRST_OF_TRUNK + given.groups)
-    people = [one for seed in seeds for one in group(seed)]
-    task = Wardrobe.of(kept_crops(given.folder, seeds), people, workers=1, is_mixed=True)
-    print(train_trunk(task, Dress(), given.folder, _shown))
+    """A ResNet-50 that has seen photographs, its norms as they are of the people to learn from."""
+    made, size = tvrid_trunk.read(Path(given.weights)), SMALL["size"]
+    shots = [one.shots[0].color for one in passages(people_of(given.seed)[0], given.seed + 1)]
+    tvrid_trunk.settle(made, prepared(shots, size).split(62))
+    tvrid_trunk.save(made, given.folder / "resnet50.pth")
 
 
 def baseline(given: Any) -> None:

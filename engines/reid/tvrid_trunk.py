@@ -1,178 +1,138 @@
-"""A trunk that the official baseline of TVRID may begin with where no weights of ImageNet are at hand.
+"""A ResNet-50 out of an ONNX file, whose batch norms are part of its convolutions and whose weights may have 8 bits.
 
-It is the same ResNet-50, after it has learned to say what simulated people wear, none of whom is in a simulated TVRID.
+So it is shipped where pictures are compared, and the official baseline of TVRID may begin with it where torchvision's
+own file is not at hand. That needs norms to train: they become what they take in of some pictures, and change nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-from zipfile import BadZipFile
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from configs.build import InputError
-from engines.people.anybody import BAG, BOTTOMS, HAIR, HATS, TOPS
-from engines.people.crowd import Person
-from engines.reid import losses
-from engines.reid.fit import Told, Training
-from engines.reid.method import Method, Phase, Phases, Terms
-from engines.reid.methods.tvrid_baseline import IMAGENET, Bottleneck, resnet50
-from engines.reid.overhead_people import GROUP, shown
-from engines.reid.recipe import settings_of
-from engines.reid.samplers import Batch, Generator, Shuffled
-from engines.reid.schedules import warm_up_then_cosine
-from engines.reid.task import Picture, Task
+from engines.reid.methods.tvrid_baseline import resnet50
 
-PLACES, PASSAGES, FRAMES = 4, 2, 2  # of each person
-KINDS: dict[str, tuple[Any, ...]] = {  # of what is worn, by the outfit's names
-    "top": tuple(dict.fromkeys(TOPS)),
-    "bottom": tuple(dict.fromkeys(BOTTOMS)),
-    "short_sleeves": (False, True),
-    "hair": tuple(dict.fromkeys(HAIR)),
-    "hat": ("none", *HATS),
-    "bag": tuple(dict.fromkeys(BAG)),
+Array = NDArray[np.float32]
+FIRST = re.compile(r"/backbone/initial_block/_module/0/Conv")
+LATER = re.compile(r"/backbone/blocks/(\d)/block\d-(\d)/(convolutional_block/[036]|downsample/0)/Conv")
+PARTS = {  # as ClassyVision counts within a block, and as torchvision names it: convolution and norm
+    "convolutional_block/0": ("conv1", "bn1"),
+    "convolutional_block/3": ("conv2", "bn2"),
+    "convolutional_block/6": ("conv3", "bn3"),
+    "downsample/0": ("downsample.0", "downsample.1"),
 }
-COLORS = 18  # of hair and of all that is worn
-KEPT_PX, SHOWN_PX = 75, 66  # side of a crop that is kept, and of what is cut out of it by chance
 
 
-class Seen(NamedTuple):
-    """Pictures as they go in, and what is worn in them."""
+def read(path: Path) -> nn.Sequential:
+    """The ResNet-50 in a file, under ClassyVision's names, without what comes after its last pooling; norms do nothing.
 
-    pictures: Tensor  # (n, 3, px, px)
-    kinds: Tensor  # (n, len(KINDS)), the number of each
-    colors: Tensor  # (n, COLORS)
+    Raises InputError for a file that has none.
+    """
+    import onnx
 
-
-def crops(seeds: Sequence[int]) -> Iterator[Picture]:
-    """A group of people for each seed, cut out as the set cuts them, in a quarter of the size."""
-    for number, seed in enumerate(seeds):
-        for sight in shown(seed, PLACES, PASSAGES, FRAMES):
-            small = cv2.resize(sight.shot.color, (KEPT_PX, KEPT_PX), interpolation=cv2.INTER_AREA)
-            yield Picture(np.asarray(small, np.uint8), number * GROUP + sight.person)
-
-
-def kept_crops(folder: Path, seeds: Sequence[int]) -> list[Picture]:
-    """Those in a folder, which are made if there are none."""
-    path = folder / "crops.npz"
     try:
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            made, new = list(crops(seeds)), folder / "new.npz"
-            images = np.stack([np.asarray(one.image) for one in made])
-            np.savez(new, images=images, people=[one.person for one in made])
-            new.replace(path)
-        with np.load(path) as read:
-            return [Picture(*one) for one in zip(read["images"], read["people"].tolist(), strict=True)]
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        graph = onnx.load(path).graph
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read, {error.strerror}; name an ONNX file") from error
+    except Exception as error:  # what a file that is none may raise has no end
+        raise InputError(f"{path}: is no ONNX file; name one of a ResNet-50") from error
+    trunk = resnet50()
+    modules, given = dict(trunk.named_modules()), set[str]()
+    for name, norm, weight, bias in _convolutions(graph):
+        if name not in modules or modules[name].weight.shape != weight.shape:
+            raise InputError(f"{path}: {name} is not as a ResNet-50 has it; name another file")
+        modules[name].weight.data, modules[norm].bias.data = torch.tensor(weight), torch.tensor(bias)
+        modules[norm].running_var.fill_(1 - modules[norm].eps)
+        given.add(name)
+    lacks = sorted(name for name, one in modules.items() if isinstance(one, nn.Conv2d) and name not in given)
+    if lacks:
         raise InputError(
-            f"{path}: is not to be had, {error}; take it away, or name another folder"
-        ) from error
-
-
-class Trunk(nn.Module):
-    """A ResNet-50 and what it says somebody wears: of every kind how likely each is, and colours."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trunk = resnet50()
-        self.worn = nn.Linear(2048, sum(map(len, KINDS.values())) + COLORS)
-        for module in self.trunk.modules():
-            if isinstance(module, Bottleneck):  # each begins as if it were not there: so they learn sooner
-                nn.init.zeros_(module.bn3.weight)
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Of pictures (n, 3, h, w)."""
-        said: Tensor = self.worn(self.trunk(pictures).flatten(1))
-        kinds_and_colors: tuple[Tensor, ...] = said.split([*map(len, KINDS.values()), COLORS], dim=1)
-        return kinds_and_colors
-
-
-@dataclass
-class Wardrobe(Task):
-    """Crops, and what each of their people wears."""
-
-    kinds: Tensor = field(default_factory=lambda: torch.empty(0))  # (people, len(KINDS))
-    colors: Tensor = field(default_factory=lambda: torch.empty(0))  # (people, COLORS), of 0 to 1
-
-    @classmethod
-    def of(cls, samples: Sequence[Picture], people: Sequence[Person], **settings: Any) -> Wardrobe:
-        """Crops of these people, by their places among them."""
-        kinds = [[some.index(getattr(one.outfit, name)) for name, some in KINDS.items()] for one in people]
-        worn = [[part for material in one.materials[1:] for part in material.color] for one in people]
-        return cls(samples, kinds=torch.tensor(kinds), colors=torch.tensor(worn) ** (1 / 2.2), **settings)
-
-
-@dataclass(frozen=True)
-class Dress(Method):
-    """Settings; pictures go in coarser than the baseline is shown them, `px` a side."""
-
-    epochs: int = 4
-    px: int = 48
-    batch: int = 32
-    lr: float = 1e-3
-    weight_decay: float = 0.05
-    color_weight: float = 20.0
-
-    def network(self, people: int, cameras: int) -> Trunk:
-        return Trunk().to(memory_format=torch.channels_last)
-
-    def phases(self, network: Trunk, task: Task) -> Phases:
-        return {"worn": partial(self._worn, network, task)}
-
-    def _worn(self, network: Trunk, task: Any) -> Phase:
-        def loss(seen: Seen) -> Terms:
-            *kinds, colors = network(seen.pictures.contiguous(memory_format=torch.channels_last))
-            terms = {
-                name: losses.identity(said, seen.kinds[:, at])
-                for at, (name, said) in enumerate(zip(KINDS, kinds, strict=True))
-            }
-            return terms | {"colors": self.color_weight * F.smooth_l1_loss(colors.float(), seen.colors)}
-
-        return Phase(
-            self.epochs,
-            torch.optim.AdamW(network.parameters(), weight_decay=self.weight_decay),
-            warm_up_then_cosine(self.lr, self.epochs + 1, warm_up=1),
-            Shuffled(len(task.samples), self.batch, is_last_kept=False),
-            partial(self._read, task),
-            loss,
+            f"{path}: has no {lacks[0]} of a ResNet-50 named as ClassyVision does; name another file"
         )
-
-    def _read(self, task: Wardrobe, batch: Batch, generator: Generator) -> Seen:
-        pictures = task.pictures(batch, _varied, generator)
-        if self.px != SHOWN_PX:
-            pictures = F.interpolate(pictures, (self.px, self.px), mode="bilinear", antialias=True)
-        people = task.people[torch.from_numpy(batch)]
-        return Seen(pictures, task.kinds[people], task.colors[people])
+    return trunk.eval()
 
 
-def _varied(picture: Any, generator: Generator) -> Tensor:
-    """A part of it, turned by quarters and mirrored by chance: from above no way is up."""
-    left, top = generator.integers(0, KEPT_PX - SHOWN_PX + 1, 2)
-    part = np.rot90(picture[top : top + SHOWN_PX, left : left + SHOWN_PX], int(generator.integers(4)))
-    part = part[:, ::-1] if generator.random() < 0.5 else part
-    mean, std = (torch.tensor(one)[:, None, None] for one in IMAGENET)
-    pixels = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)
-    return (pixels.float() / 255 - mean) / std
+def settle(trunk: nn.Sequential, pictures: Sequence[Tensor]) -> None:
+    """Give norms the means and deviations of what they get of batches of pictures (n, 3, h, w), and take those out
+    again in their weights: what the trunk says stays as it was.
+    """
+    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    hooks = [
+        norm.register_forward_hook(
+            lambda _, given, __, name=name: seen.setdefault(name, []).append(_moments(given[0]))
+        )
+        for name, norm in _norms(trunk)
+    ]
+    with torch.no_grad():
+        for batch in pictures:
+            trunk(batch)
+        for hook in hooks:
+            hook.remove()
+        for name, norm in _norms(trunk):
+            mean, square = (torch.stack(some).mean(dim=0) for some in zip(*seen[name], strict=True))
+            variance = (square - mean**2).clamp(min=1e-8)
+            shift = mean - norm.running_mean
+            scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+            norm.weight.copy_(scale * (variance + norm.eps).sqrt())
+            norm.bias.add_(scale * shift)
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
 
 
-def train(task: Wardrobe, method: Dress, folder: Path, shown: Told) -> Path:
-    """Train it in a folder; gives the file of its weights, under torchvision's names, as the baseline reads them."""
-    task.seed_all()
-    network = method.network(task.people_count, 1)
-    told = {"settings": settings_of(method), "samples": task.fingerprint}
-    Training(folder, network, task, told, shown).fit(method.phases(network, task))
-    path = folder / "resnet50.pth"
+def save(trunk: nn.Sequential, path: Path) -> None:
+    """Its weights under torchvision's names, as the baseline reads them."""
     try:
-        torch.save({name: one.contiguous() for name, one in network.trunk.state_dict().items()}, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(trunk.state_dict(), path)
     except (OSError, RuntimeError) as error:
         raise InputError(f"{path}: cannot be written, {error}; make room, and run it again") from error
-    return path
+
+
+def _norms(trunk: nn.Sequential) -> list[tuple[str, Any]]:
+    return [(name, one) for name, one in trunk.named_modules() if isinstance(one, nn.BatchNorm2d)]
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x.mean(dim=(0, 2, 3)), x.square().mean(dim=(0, 2, 3))
+
+
+def _convolutions(graph: Any) -> Iterator[tuple[str, str, Array, Array]]:
+    """Of each its name and its norm's, weights, and what is added."""
+    from onnx import numpy_helper
+
+    kept = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    made = {name: node for node in graph.node for name in node.output}
+    for node in graph.node:
+        names = _named(node.name) if node.op_type == "Conv" else None
+        if names and len(node.input) == 3:
+            yield *names, _plain(made, kept, node.input[1]), _plain(made, kept, node.input[2])
+
+
+def _named(name: str) -> tuple[str, str] | None:
+    if FIRST.fullmatch(name):
+        return "conv1", "bn1"
+    found = LATER.fullmatch(name)
+    if found is None:
+        return None
+    stage, block, part = found.groups()
+    convolution, norm = (f"layer{int(stage) + 1}.{block}.{one}" for one in PARTS[part])
+    return convolution, norm
+
+
+def _plain(made: Mapping[str, Any], kept: Mapping[str, NDArray[Any]], name: str) -> Array:
+    """A tensor that is kept as it is, or in whole numbers with a scale, for all or for each channel of an axis."""
+    if name in kept:
+        return np.array(kept[name], np.float32)
+    node = made[name]
+    whole, scale, zero = (kept[one].astype(np.float32) for one in node.input)
+    shape = [1] * whole.ndim
+    if scale.size > 1:
+        shape[next((one.i for one in node.attribute if one.name == "axis"), 1)] = -1
+    return np.asarray((whole - zero.reshape(shape)) * scale.reshape(shape), np.float32)
