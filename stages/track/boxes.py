@@ -73,10 +73,7 @@ class BoxTracker(Stage[Detections, Tracks]):
     max_missed_s: float = 2.0  # an unseen person is expected for so long
     hidden_s: float = 0.6  # who was seen all the time is said to be hidden for so long, others for less
     min_score: float = 0.1  # what is weaker is not looked at
-    min_sure_score: float = (
-        0.5  # weaker detections go on with a track that nothing better fits, but begin none
-    )
-    min_new_score: float = 0.6  # and only ones as good begin one
+    min_new_score: float = 0.6  # weaker ones go on with a track that nothing better fits, but begin none
     min_fit: float = 0.2  # overlap of the expected box with the found one, times how alike their heights are
     noise: float = 0.07  # of a box's middle, in box heights
     size_noise: float = 0.08
@@ -97,7 +94,7 @@ class BoxTracker(Stage[Detections, Tracks]):
             raise ValueError(f"hidden_s must be 0 or above, got {self.hidden_s}")
         if self.look_weight < 0:
             raise ValueError(f"look_weight must be 0 or above, got {self.look_weight}")
-        for name in ("min_score", "min_sure_score", "min_new_score", "min_fit", "look_midpoint"):
+        for name in ("min_score", "min_new_score", "min_fit", "look_midpoint"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}")
 
@@ -113,9 +110,11 @@ class BoxTracker(Stage[Detections, Tracks]):
         self._now_ns = now_ns
         places = places_of(detections.boxes)
         self._expect(passed_s)
-        self._turn(places[detections.scores >= self.min_sure_score], passed_s)
-        looks = self._looks(detections)
-        whose = self._whose(places, detections.scores, looks)
+        sure = detections.scores >= self.min_new_score
+        self._turn(places[sure], passed_s)
+        looks = self._looks(detections, np.flatnonzero(sure))
+        weak = np.flatnonzero(~sure & (detections.scores >= self.min_score))
+        whose = self._whose(places, np.flatnonzero(sure), weak, looks)
         known = np.flatnonzero(whose >= 0)
         self._see(whose[known], places[known], detections.scores[known], passed_s)
         if looks.shape[1]:
@@ -124,7 +123,7 @@ class BoxTracker(Stage[Detections, Tracks]):
         kept = math.exp(-passed_s / STEADY_S)
         self._people.steady *= kept
         self._people.steady[whose[known]] += 1 - kept
-        new = np.flatnonzero((whose < 0) & (detections.scores >= self.min_new_score))
+        new = np.flatnonzero((whose < 0) & sure)
         whose[new] = len(self._people.ids) + np.arange(len(new))
         if len(new):
             self._begin(places[new], detections.scores[new], looks[new])
@@ -188,17 +187,16 @@ class BoxTracker(Stage[Detections, Tracks]):
             people.motion, people.anchor = people.motion.moved(shift_px), people.anchor.moved(shift_px)
             people.found = people.found + [*shift_px, 0.0, 0.0]
 
-    def _looks(self, detections: Detections) -> Looks:
+    def _looks(self, detections: Detections, sure: Rows) -> Looks:
         """What each detection looks like (m, d), 0 of those that are not sure; d is 0 without an embedder."""
         if self.embedder is None:
             return np.zeros((len(detections), 0), np.float32)
-        sure = np.flatnonzero(detections.scores >= self.min_sure_score)
         looks = looks_of(self.embedder, detections.frame, detections.boxes, sure)
         if self._people.looks.shape[1] != looks.shape[1]:  # restored: they are learned anew
             self._people.looks = np.zeros((len(self._people.ids), looks.shape[1]), np.float32)
         return looks
 
-    def _whose(self, places: Array, scores: NDArray[np.float32], looks: Looks) -> Rows:
+    def _whose(self, places: Array, sure: Rows, weak: Rows, looks: Looks) -> Rows:
         """The row of the person whose each detection is, -1 of those that are nobody's yet (m,)."""
         people, unseen_s = self._people, self._unseen_s
         fit = fits(people.motion, people.found, places, unseen_s, self._noise)
@@ -206,15 +204,13 @@ class BoxTracker(Stage[Detections, Tracks]):
             alike = self.look_weight * likeness(people.looks, looks, self.look_midpoint)
             fit = np.where(fit > 0, fit + alike, fit)
         whose = np.full(len(places), -1, np.intp)
-        sure = np.flatnonzero(scores >= self.min_sure_score)
         rows, columns = assigned(fit[:, sure], self.min_fit)
         whose[sure[columns]] = rows
-        if len(sure) == len(places):
+        if not len(weak):
             return whose
         free = unseen_s <= LATELY_S
         free[rows] = False
         lately = np.flatnonzero(free)
-        weak = np.flatnonzero((scores < self.min_sure_score) & (scores >= self.min_score))
         rows, columns = assigned(fit[np.ix_(lately, weak)], max(self.min_fit, WEAK_FIT))
         whose[weak[columns]] = lately[rows]
         return whose

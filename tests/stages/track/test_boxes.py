@@ -118,7 +118,7 @@ def test_the_same_scene_has_the_same_numbers_at_any_frame_rate(fps):
 
 def test_weak_detections_go_on_with_a_track_and_begin_none():
     scene = Scene()
-    assert scene.ids(person(100), scores=[0.4]) == [None]
+    assert scene.ids(person(100), scores=[0.59]) == [None]
     walked = [scene.ids(person(100 + 10 * i)) for i in range(10)]
     assert [walked[-1], scene.ids(person(200), scores=[0.2])] == [[0], [0]]
     assert scene.ids(person(210), scores=[0.05]) == [None]
@@ -128,7 +128,7 @@ def test_a_weak_detection_does_not_take_the_track_of_a_sure_one():
     scene = Scene()
     for i in range(5):
         scene.ids(person(100 + 10 * i))
-    assert scene.ids(person(150), person(152), scores=[0.3, 0.9]) == [None, 0]
+    assert scene.ids(person(150), person(152), scores=[0.59, 0.9]) == [None, 0]
 
 
 def test_all_keep_their_numbers_when_the_camera_turns():
