@@ -46,7 +46,6 @@ BUDGETS = [  # crop_every_s, max_crops
     (4.0, 12),
     (1.0, 6),
     (1.0, 3),
-    (1.0, 2),
 ]
 
 

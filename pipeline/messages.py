@@ -360,6 +360,11 @@ class Identity:
         """All that it has been known by."""
         return (self.identity_id, *self.previous_ids)
 
+    @property
+    def last(self) -> Sighting:
+        """The one that was seen last."""
+        return max(self.sightings, key=lambda one: one.tracklet.seen_ns)
+
     def is_apart(self, other: Identity) -> bool:
         """Whether an operator has said that they are two."""
         return not {*self.ids}.isdisjoint(other.apart) or not {*other.ids}.isdisjoint(self.apart)
@@ -556,7 +561,7 @@ class CorrectionEvent:
     @classmethod
     def of_erasure(cls, who: Identity, at_ns: int) -> Self:
         """Somebody was taken out, by all names that they have had."""
-        last = max(who.sightings, key=lambda one: one.tracklet.seen_ns).tracklet
+        last = who.last.tracklet
         return cls("erased", last.camera_id, at_ns, who.ids, (), who.appeared_ns, "on request")
 
     @classmethod

@@ -265,7 +265,7 @@ def _overwrite(plain: bytes) -> None:
 
 
 def _person(who: Identity) -> Person:
-    last = max(who.sightings, key=lambda one: one.tracklet.seen_ns).tracklet
+    last = who.last.tracklet
     state = "lost" if who.is_lost else "confirmed" if who.is_confirmed else "tentative"
     is_placed = bool(last.floor_frame) and bool(np.isfinite(last.floor_m).all())
     return Person(

@@ -127,6 +127,9 @@ class Stage(_Part, Generic[In, Out]):
     memory: ClassVar[Memory] = Memory.NONE
     max_batch = 1  # how many messages of one capture time `process_many` takes at once
 
+    def check_after(self, before: Sequence[_Part]) -> None:
+        """Raise ValueError where settings of what comes before it in the graph can never suit its own."""
+
     @abstractmethod
     def process(self, message: In) -> Iterable[Out]:
         """Take one message; give back zero or more."""

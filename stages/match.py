@@ -28,6 +28,7 @@ from pipeline.stage import Memory, Stage
 from stages._evidence import NEVER, Evidence
 from stages._fellows import weighed_together
 from stages._identity_events import decided, identity_event, merged, seen_again, split_off
+from stages._looked_at import check_votes
 from stages._people import LATELY_S, People
 from stages._remembered import looked, outlived, remembered
 from stages._review import Gallery, Merge, Review, Split, together
@@ -81,6 +82,9 @@ class Match(Stage[Embedding | Command, Given]):
         if not 0 <= self.masked_below <= 1:
             raise ValueError(f"masked_below must be from 0 to 1, got {self.masked_below}")
 
+    def check_after(self, before: Sequence[object]) -> None:
+        check_votes(self.votes, before)
+
     @property
     def _evidence(self) -> Evidence:
         measures = (self.midpoint, self.slope, self.height_m, self.max_speed_m_s, self.masked_below)
@@ -120,11 +124,10 @@ class Match(Stage[Embedding | Command, Given]):
     def _is_due(self, one: Sighting, now_ns: int) -> bool:
         waited_s = (now_ns - one.tracklet.opened_ns) / 1e9
         if one.is_weighed:  # and nothing new is known
-            return waited_s > self.doubt_s and self._says_enough(one)
+            return waited_s > self.doubt_s and self._may_be_new(one)
         return one.votes >= self.votes or not one.is_open or waited_s > self.wait_s
 
-    def _says_enough(self, one: Sighting) -> bool:
-        """To make somebody new of it."""
+    def _may_be_new(self, one: Sighting) -> bool:
         seen_s = (one.tracklet.seen_ns - one.tracklet.opened_ns) / 1e9
         return one.votes >= self.votes and seen_s >= self.min_new_s
 
@@ -147,7 +150,7 @@ class Match(Stage[Embedding | Command, Given]):
                 reason = decided(one, who, evidence[row, column], weighed, len(self._identities))
                 is_sure = (reason.probability or 0.0) > SURE
                 is_early = one.is_open and now_ns - one.tracklet.opened_ns < self.doubt_s * 1e9
-                if is_early and not is_sure if self._says_enough(one) else who is None:
+                if is_early and not is_sure if self._may_be_new(one) else who is None:
                     self._put_off(one)
                     continue
                 if who is not None and is_sure:
@@ -204,18 +207,16 @@ class Match(Stage[Embedding | Command, Given]):
         unseen_s = (now_ns - who.seen_ns) / 1e9
         if unseen_s < self.lost_after_s or any(one.is_open for one in who.sightings):
             return
-        last = max(who.sightings, key=lambda one: one.tracklet.seen_ns)
         if unseen_s > self.forget_after_s:
             yield self._forgotten(who)
         elif not who.is_lost:
             lost = replace(who, is_lost=True)
             self._identities.put(who.identity_id, lost)
-            yield identity_event("lost", lost, last, seen_again(last, len(self._identities)))
+            yield identity_event("lost", lost, who.last, seen_again(who.last, len(self._identities)))
 
     def _forgotten(self, who: Identity) -> IdentityEvent:
         self._identities.delete(who.identity_id)
-        last = max(who.sightings, key=lambda one: one.tracklet.seen_ns)
-        event = identity_event("expired", who, last, seen_again(last, len(self._identities)))
+        event = identity_event("expired", who, who.last, seen_again(who.last, len(self._identities)))
         who.overwrite()
         return event
 
@@ -260,9 +261,8 @@ class Match(Stage[Embedding | Command, Given]):
             yield self._forgotten(who)
         people = self._identities
         review, seen = Review(self._evidence, people.alike), people.seen_since(since_ns)
-        split = review.split(seen, self.split_evidence, self.min_evidence, since_ns)
-        if split is not None:  # first: a tracklet given to the wrong one makes two people look like one
-            yield self._split(split, now_ns)
+        if split := review.split(seen, self.split_evidence, self.min_evidence, since_ns):
+            yield self._split(split, now_ns)  # first: who was given to the wrong one makes two look like one
             seen = people.seen_since(since_ns)
         if merge := review.merge(seen, people.alike_to(seen, since_ns), self.merge_evidence):
             yield self._merged(merge, now_ns)

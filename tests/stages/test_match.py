@@ -1,12 +1,17 @@
 """Who is who: somebody known where the evidence is enough, somebody new where it is not, nobody in two places."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import embedding, tracklet
 from visits import BLUE, GREEN, RED, S, Site, alike
 
+from configs.build import ConfigError
+from pipeline.graph import Graph
+from pipeline.graphfile import GraphFile
 from pipeline.messages import Command, CorrectionEvent, IdentityEvent
 from pipeline.wire import decode, encode
 from stages._evidence import Evidence
@@ -350,6 +355,15 @@ def test_carries_on_from_a_snapshot(cut_s):
 def test_refuses_a_setting_that_makes_no_sense(setting):
     with pytest.raises(ValueError, match=f"{setting} must be above 0, got 0"):
         Match(**{setting: 0})
+
+
+@pytest.mark.parametrize("most", [2, 3])
+def test_a_graph_whose_tracklets_have_fewer_crops_than_votes_is_refused(most):
+    main = GraphFile.read(Path(__file__).parents[2] / "configs/topview_rgbd.yaml").graph().nodes
+    nodes = [replace(n, stage=replace(n.stage, max_crops=most)) if n.id == "tracklets" else n for n in main]
+    said = r"graph.match: votes is 3, but a tracklet has 2 crops at most .* lower votes or raise max_crops"
+    with pytest.raises(ConfigError, match=said) if most < 3 else nullcontext():
+        Graph(nodes)
 
 
 def erase(site, name, at_s):
