@@ -119,7 +119,7 @@ def asked(folder: Path, model: str, question: str, began_s: float) -> dict[str, 
         encoder: Any = engine_of(model, "--model")
         if question.endswith(".png"):
             encoder.open()
-            vector, _, _ = of_picture(encoder, None, Path(question))
+            vector = of_picture(encoder, None, Path(question)).vector
         else:
             vector, _ = of_words(encoder, question)
         note()

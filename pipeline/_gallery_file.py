@@ -4,7 +4,7 @@ and where and when they were. Whoever is erased meanwhile is gone from it at the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,23 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.known import known
+from pipeline._gallery_looks import GalleryLooks
+from pipeline._keys_file import KEYS
 from pipeline._replica_store import REPLICA
 from pipeline._store_commands import add_entry
 from pipeline._store_facts import At, Origin
 from pipeline._store_file import MIGRATIONS, NAME, OURS, StoreError, connect
 from pipeline._store_gallery import PERSON
-from pipeline.vault import KEYS, OVERHEAD, ErasedError, Vault
+from pipeline.vault import ErasedError, Vault
 
-FEW = 256  # sightings: so many are put in order before anybody asks for more
-MANY = 1000  # looks that have changed: so many are read all at once
 SEARCHED = "searched"  # of entries in the audit log
-Vectors = NDArray[np.float32]  # (n, d), each of length 1
-Key = tuple[str, str]  # identity and tracklet
-Row = tuple[
-    int, bytes
-]  # of the table of vectors: its number, and a nonce, which is another when it has changed
-NOBODY = ("", "")
-SOMEBODYS = "kind = ? AND identity >= 'P-' AND identity < 'P.'"  # not a tracklet's that is nobody's yet
+Vector = NDArray[np.float32]
 
 
 class Kind(NamedTuple):
@@ -95,69 +89,48 @@ class GalleryFile:
         for path in (self.path, folder / KEYS):
             if not path.is_file() or not path.stat().st_size:
                 raise StoreError(f"{path}: is not there; name the folder of a run with --out")
-        self._whose: list[Key] = []  # by row
-        self._rows: list[Row] = []
-        self._told: list[Row] = []  # at the last look, in the order of the table
-        self._looks: Vectors = np.empty((0, 0), np.float32)
-        self._version = -1
         self._homes: list[tuple[str, str]] = []  # cameras and fields of the states in which people are
         self._db = connect(self.path)
         try:
             self._check()
             self._vault = Vault(folder)
+            self._looks = GalleryLooks(self.path, self._db, self._vault)
         except BaseException:
             self._db.close()
             raise
 
     def close(self) -> None:
         """Leave nothing in memory of what anybody looked like."""
-        self._looks.fill(0)
+        self._looks.close()
         self._vault.close()
         self._db.close()
 
     def kinds(self) -> dict[Kind, int]:
         """How many sightings of somebody there are of each."""
         made: dict[Kind, int] = {}
-        rows = self._db.execute("SELECT kind, count(*) FROM vectors WHERE identity >= 'P-' GROUP BY kind")
-        for column, count in rows:
-            node, _, kind = str(column).partition(" ")
+        query = "SELECT count(*) FROM vectors WHERE kind = ? AND identity >= 'P-' AND identity < 'P.'"
+        for column in self._looks.kinds():
+            node, _, kind = column.partition(" ")
             model_id, _, modality = kind.rpartition("/")
-            if model_id and " " not in kind:
+            if model_id and " " not in kind and (count := self._db.execute(query, (column,)).fetchone()[0]):
                 made[Kind(node, model_id, modality)] = count
         return made
 
     def __len__(self) -> int:
         """How many sightings are known."""
-        return len(self._whose)
+        return len(self._looks)
 
     def look(self, kind: Kind) -> None:
         """Read what everybody looks like, or what of it has changed."""
-        (version,) = self._db.execute("PRAGMA data_version").fetchone()
-        if version == self._version:
-            return
-        self._version = version
-        query = f"SELECT rowid, substr(sealed, 2, 12) FROM vectors WHERE {SOMEBODYS} AND length(sealed) > ?"
-        now = self._db.execute(query, (kind.column, OVERHEAD)).fetchall()
-        if now != self._told:
-            self._told = now
-            place = {row: n for n, row in enumerate(self._rows)}
-            kept = [row for row in now if row in place]
-            self._take(
-                kind,
-                [place[row] for row in kept],
-                kept,
-                {id for id, nonce in now if (id, nonce) not in place},
-            )
+        self._looks.look(kind.column)
 
-    def like(self, vector: NDArray[np.float32]) -> Iterator[tuple[str, str, float]]:
-        """Of everybody the sightings most like a unit vector, best first: identity, tracklet, cosine."""
-        if not self._whose:
-            return
-        cosines = self._looks @ vector
-        for rows in _best_first(cosines):
-            for row in rows.tolist():
-                if self._whose[row] != NOBODY:
-                    yield (*self._whose[row], round(float(cosines[row]), 4))
+    def keep(self, kind: Kind) -> None:
+        """Seal what was read so that the next search reads it sooner."""
+        self._looks.keep(kind.column)
+
+    def like(self, vector: Vector, visibility: Vector | None = None) -> Iterator[tuple[str, str, float]]:
+        """Of everybody the sightings most like a unit vector, best first: identity, tracklet, score."""
+        return self._looks.like(vector, visibility)
 
     def known(self, kind: Kind, identity: str) -> Known | None:
         """Somebody as they are now, or nobody."""
@@ -215,52 +188,12 @@ class GalleryFile:
         if msgspec.msgpack.decode(row[0], type=known(Origin)).source == REPLICA:
             raise StoreError(f"{self.path}: is a replica; search where the site is written")
 
-    def _take(self, kind: Kind, places: Sequence[int], kept: list[Row], wanted: set[int]) -> None:
-        """What lies at these places stays, and other rows are read. Nothing is copied but to where it stays."""
-        sealed = self._sealed(kind, wanted)
-        lengths = {(len(blob) - OVERHEAD) // 4 for *_, blob in sealed} | {
-            self._looks.shape[1] for _ in places[:1]
-        }
-        if len(lengths) > 1:
-            text = f"vectors of {kind.model_id} have several lengths, {sorted(lengths)}; search another --out"
-            raise StoreError(f"{self.path}: {text}")
-        before, count = self._looks, len(places)
-        looks = np.zeros((count + len(sealed), max(lengths, default=0)), np.float32)
-        if count:
-            np.take(before, places, axis=0, out=looks[:count])
-        rows = (memoryview(row).cast("B") for row in looks[count:])
-        told = (
-            (identity, blob, f"vectors {tracklet} {kind.column}") for _, identity, tracklet, blob in sealed
-        )
-        is_open = list(self._vault.opened_into(told, rows))
-        norms = np.sqrt(np.einsum("nd,nd->n", looks[count:], looks[count:]))
-        looks[count:] /= np.maximum(norms, 1e-9)[:, None]
-        before.fill(0)
-        # of who has been erased since there is no vector: nobody is like them, and they go at the next look
-        fresh = [one[1:3] if there else NOBODY for one, there in zip(sealed, is_open, strict=True)]
-        self._whose = [self._whose[n] for n in places] + fresh
-        self._rows = kept + [(id, blob[1:13]) for id, _, _, blob in sealed]
-        self._looks = looks
-
-    def _sealed(self, kind: Kind, wanted: set[int]) -> list[tuple[int, str, str, bytes]]:
-        """Of these rows their number, identity, tracklet, and what they look like."""
-        query = f"SELECT rowid, identity, tracklet, sealed FROM vectors WHERE {SOMEBODYS}"
-        if len(wanted) > MANY:
-            return [row for row in self._db.execute(query, (kind.column,)) if row[0] in wanted]
-        one = f"{query} AND rowid = ?"
-        return [row for id in sorted(wanted) for row in self._db.execute(one, (kind.column, id))]
-
     def _homes_of(self, kind: Kind) -> list[tuple[str, str]]:
-        if not self._homes:
-            query = "SELECT DISTINCT camera, field FROM states WHERE node = ?"
-            self._homes = list(self._db.execute(query, (kind.node,)))
+        query = (
+            "SELECT camera, field FROM states WHERE node = ? AND (camera, field) > (?, ?) "
+            "ORDER BY camera, field LIMIT 1"  # not DISTINCT, which would go through everybody
+        )
+        home = ("", "") if not self._homes else None
+        while home and (home := self._db.execute(query, (kind.node, *home)).fetchone()):
+            self._homes.append(home)
         return self._homes
-
-
-def _best_first(scores: NDArray[np.float32]) -> Iterator[NDArray[np.intp]]:
-    """All rows, best first: a few, which mostly is all that is asked for, and then the others."""
-    few = min(FEW, len(scores))
-    best = np.argpartition(-scores, few - 1)[:few]
-    yield best[np.lexsort((best, -scores[best]))]
-    others = np.delete(np.arange(len(scores)), best)
-    yield others[np.argsort(-scores[others], kind="stable")]

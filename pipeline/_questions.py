@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from pipeline._picture_file import Picture, picture_in, read_picture
 
 MOST_WORDS = 100
 FILE = "reid/trained"  # the engine of a file that `train` has written
+WHOLE = np.ones((1, 1), np.float32)  # of an embedder that does not say what shows
 Vector = NDArray[np.float32]
 
 
@@ -25,6 +26,9 @@ class Encoder(Protocol):
     model_id: str
 
     def __call__(self, pictures: Sequence[Picture]) -> NDArray[np.float32]: ...
+
+    def seen(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Of an embedder that says what shows."""
 
 
 def engine_of(told: str, option: str) -> Any:
@@ -96,18 +100,28 @@ def checked_words(text: str) -> list[str]:
     return words
 
 
-def of_picture(encoder: Encoder, detector: Callable[..., Any] | None, path: Path) -> tuple[Vector, str, str]:
-    """Of the person in a picture, what is to be said of it, and its sha256. Without a detector all of it is taken for
-    them.
-    """
+class Shown(NamedTuple):
+    """Somebody as a picture shows them: a vector of length 1, and how far each part of it is to be trusted."""
+
+    vector: Vector
+    visibility: Vector
+    remark: str
+    sha256: str
+
+
+def of_picture(encoder: Encoder, detector: Callable[..., Any] | None, path: Path) -> Shown:
+    """Of the person in a picture. Without a detector all of it is taken for them."""
     data, remark = read_picture(path), ""
     picture = picture_in(path, data)
     if detector is not None:
         picture, remark = _person_in(picture, detector, path)
-    (vector,) = encoder([picture])
-    if not np.isfinite(vector).all() or not vector.any():
+    says = getattr(encoder, "says_what_shows", False)
+    vectors, shown = encoder.seen([picture]) if says else (encoder([picture]), WHOLE)
+    vector, visibility = vectors[0], shown[0]
+    if not np.isfinite(vector).all() or not vector.any() or not visibility.any():
         raise InputError(f"{path}: {encoder.model_id} sees nothing in it; name another picture")
-    return np.asarray(vector / np.linalg.norm(vector), np.float32), remark, sha256(data).hexdigest()
+    vector = np.asarray(vector / np.linalg.norm(vector), np.float32)
+    return Shown(vector, visibility, remark, sha256(data).hexdigest())
 
 
 def _person_in(picture: Picture, detector: Callable[..., Any], path: Path) -> tuple[Picture, str]:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from pipeline._keys_file import KEYS
 from pipeline._store_facts import At, Maker, Origin
 from pipeline._store_file import (
     FAULTS,
@@ -22,7 +23,7 @@ from pipeline._store_file import (
     set_aside,
 )
 from pipeline._store_writer import Base
-from pipeline.vault import KEYS, ErasedError, ForgedError, Vault
+from pipeline.vault import ErasedError, ForgedError, Vault
 
 REPLICA = "replica"  # the source of what no run has seen itself
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", KEYS)

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from configs.build import ConfigError, InputError
-from pipeline._gallery_file import GalleryFile
+from pipeline._gallery_file import GalleryFile, Vector
 from pipeline._questions import check_sees, checked_words, encoder_of, engine_of, of_picture, of_words
 from pipeline._sheet import SHOTS, Card, sheet_of, write_sheet
 from pipeline._store_file import FAULTS, NAME, StoreError, blamed
@@ -102,7 +102,7 @@ class _Asked:
         self._encoder = made or encoder_of(self._kind.model_id)
         check_sees(self._encoder)
         self._detector = engine_of(self.detector, "--detector") if self.detector else None
-        self._due_s = 0.0
+        self._due_s, self._is_kept = 0.0, False
         self._looks_at_pictures: list[Any] = [self._encoder, *([self._detector] if self._detector else [])]
         for engine in self._looks_at_pictures:
             if hasattr(engine, "close"):
@@ -121,15 +121,19 @@ class _Asked:
 
     def answer(self, question: str | Path) -> None:
         """Search once, and show who was found."""
-        vector, asked = self._vector(question)
+        vector, visibility, asked = self._vector(question)
         with _blamed(self._gallery.path):
             self._look()
-            people = found(self._gallery, self._kind, vector, self._filter)
+            people = found(self._gallery, self._kind, vector, self._filter, visibility)
             self._gallery.note(time.time_ns(), f"{asked}, {len(people)} shown")
             if self.sheet is not None:
                 cards = [self._card(one) for one in people]
                 write_sheet(self.sheet, sheet_of(str(question), cards))
         self._show(str(question), people)
+        if not self._is_kept:  # of a gallery that goes on changing once is enough
+            self._is_kept = True
+            with _blamed(self._gallery.path):
+                self._gallery.keep(self._kind)
 
     def answer_all(self) -> None:
         """A question a line, until there are no more. Meanwhile it sees who is erased."""
@@ -164,11 +168,12 @@ class _Asked:
             self._gallery.look(self._kind)
             self._due_s = time.monotonic() + max(LOOKS_EVERY_S, IDLE * (time.monotonic() - began_s))
 
-    def _vector(self, question: str | Path) -> tuple[NDArray[np.float32], str]:
-        """And what the audit log says of it."""
+    def _vector(self, question: str | Path) -> tuple[Vector, Vector | None, str]:
+        """What is known of how far it is to be trusted, and what the audit log says of it."""
+        visibility = None
         if isinstance(question, Path):
             self._open_for_pictures()
-            vector, remark, digest = of_picture(self._encoder, self._detector, question)
+            vector, visibility, remark, digest = of_picture(self._encoder, self._detector, question)
             said = f"picture with sha256 {digest}"
         else:
             vector, unknown = of_words(self._encoder, question)
@@ -178,7 +183,7 @@ class _Asked:
                 remark = f"{self._kind.model_id} knows no word {words}; searched without"
         if remark:
             err.print(remark, markup=False)
-        return vector, said
+        return vector, visibility, said
 
     def _open_for_pictures(self) -> None:
         """Once; what reads words opens by itself, and needs none of this."""

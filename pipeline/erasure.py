@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline._asking import carried_out
+from pipeline._keys_file import KEYS
 from pipeline._replica_store import REPLICA
 from pipeline._store_commands import add_command, audit, commands
 from pipeline._store_file import FAULTS, NAME, WAITS_S, StoreError, blamed, connect
@@ -21,7 +22,7 @@ from pipeline.commands import ERASED, detail, done, request
 from pipeline.events import Envelopes
 from pipeline.keyed import Changes
 from pipeline.messages import Command, CorrectionEvent, Identity
-from pipeline.vault import KEYS, Vault
+from pipeline.vault import Vault
 from pipeline.wire import decode, encode
 
 KIND: Literal["erase"] = "erase"

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from configs.build import InputError, closest
-from pipeline._gallery_file import GalleryFile, Kind, Known, Seen
+from pipeline._gallery_file import GalleryFile, Kind, Known, Seen, Vector
 from pipeline.events import rfc3339
 
 OFFSET = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[smhd])", re.ASCII)
@@ -26,7 +25,7 @@ class Found(msgspec.Struct, frozen=True, omit_defaults=True):
     """Somebody who is like what was asked for, in the sighting that is most like it."""
 
     identity_id: str
-    score: float  # a cosine, from -1 to 1
+    score: float  # a cosine, from -1 to 1, of what shows where that is known
     tracklet_id: str
     camera_id: str
     began: str
@@ -55,11 +54,15 @@ class Filter:
         )
 
 
-def found(gallery: GalleryFile, kind: Kind, vector: NDArray[np.float32], wanted: Filter) -> list[Found]:
-    """Whoever is most like a unit vector, best first. Who is erased by the time that this ends is not among them."""
+def found(
+    gallery: GalleryFile, kind: Kind, vector: Vector, wanted: Filter, visibility: Vector | None = None
+) -> list[Found]:
+    """Whoever is most like a unit vector, or what shows of one, best first. Who is erased by the time that this ends is
+    not among them.
+    """
     people: dict[str, Known | None] = {}
     made: dict[str, Found] = {}
-    for identity, tracklet, cosine in gallery.like(vector):
+    for identity, tracklet, cosine in gallery.like(vector, visibility):
         if identity in made:
             continue
         if identity not in people:
@@ -71,7 +74,8 @@ def found(gallery: GalleryFile, kind: Kind, vector: NDArray[np.float32], wanted:
             if len(made) == wanted.most:
                 break
     there = gallery.there(made)
-    return [one for one in made.values() if one.identity_id in there]
+    best = sorted(made.values(), key=lambda one: -one.score)
+    return [one for one in best if one.identity_id in there]
 
 
 def kind_of(kinds: Mapping[Kind, int], model: str) -> Kind:

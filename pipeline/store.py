@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline._keys_file import KEYS
 from pipeline._store_changes import States
 from pipeline._store_facts import At, Maker, Origin
 from pipeline._store_file import (
@@ -41,7 +42,7 @@ from pipeline.publish._drain import Drain
 from pipeline.publish._positions import PositionLines
 from pipeline.publish._publisher import Publisher
 from pipeline.publish.log import EVENTS, POSITIONS, SYSTEM
-from pipeline.vault import KEYS, Vault
+from pipeline.vault import Vault
 from pipeline.wire import uncollected
 
 FILES = (

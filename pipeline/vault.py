@@ -10,26 +10,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from pipeline._keys_file import KEYS, VERSION, opened
 from pipeline._master_key import LENGTH, master_key
 from pipeline._store_file import DamagedError, StoreError, blamed
 
-KEYS = "keys.db"
-OURS = 0x53474B59  # "SGKY", in the header of every file of keys
-VERSION = 1
 NONCE, TAG = 12, 16  # bytes
 OVERHEAD = 1 + NONCE + TAG  # bytes that are sealed are longer by so many
 FORMAT = b"\x01"  # what was sealed begins with it
+MANY = 2000  # identities: the keys of so many are read all at once
 CACHED = 50_000  # keys in memory, of 32 bytes; others are unwrapped again when they are asked for
-TABLES = """
-CREATE TABLE keys (identity TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE master (proof BLOB NOT NULL);
-"""
 
 
 class ErasedError(Exception):
@@ -53,7 +50,7 @@ class Vault:
         is_new = not self.path.exists() or not self.path.stat().st_size
         self._master = master_key(may_make=is_new)
         try:
-            self._db = _opened(self.path)
+            self._db = opened(self.path)
             self._prove()
         except sqlite3.DatabaseError as error:
             raise blamed(self.path, error) from error
@@ -77,12 +74,15 @@ class Vault:
             raise _changed(identity) from None
 
     def opened_into(
-        self, sealed: Iterable[tuple[str, bytes, str]], rows: Iterable[memoryview]
+        self, sealed: Sequence[tuple[str, bytes, str]], rows: Iterable[memoryview]
     ) -> Iterator[bool]:
         """Open what was sealed for each identity and purpose into a place of its length, and say whether that could be:
         its key may be destroyed. No key stays in memory.
         """
-        wrapped = {**self._new, **dict(self._db.execute("SELECT identity, wrapped FROM keys"))}
+        query, every = "SELECT identity, wrapped FROM keys", len(sealed) > MANY
+        asked = [()] if every else [(identity,) for identity in {one for one, _, _ in sealed}]
+        found = (self._db.execute(query if every else f"{query} WHERE identity = ?", one) for one in asked)
+        wrapped = {**self._new, **dict(chain.from_iterable(found))}
         for (identity, one, purpose), row in zip(sealed, rows, strict=True):
             if identity not in wrapped:
                 yield False
@@ -96,6 +96,45 @@ class Vault:
             finally:
                 _overwrite(key)
             yield True
+
+    def seal_blocks(
+        self, kind: str, blocks: Mapping[str, tuple[Collection[str], bytearray]]
+    ) -> dict[str, bytes]:
+        """What many look like, by place, sealed together; each place is the end of the names of these identities, and
+        has a new key, which goes with that of any of them. One of whom somebody is erased already is left out.
+        """
+        made = {}
+        with self._changing():  # who is erased from here on is waited for, and takes the key along
+            for place, (identities, plain) in blocks.items():
+                if not all(map(self.is_there, identities)):
+                    continue
+                key, nonce = _new_key(), os.urandom(NONCE)
+                bound = _bound(place, f"block {kind}")
+                wrapped = nonce + AESGCM(self._master).encrypt(
+                    nonce, key, _bound(place, f"block's key {kind}")
+                )
+                self._db.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)", (place, kind, wrapped))
+                nonce = os.urandom(NONCE)
+                made[place] = FORMAT + nonce + AESGCM(key).encrypt(nonce, plain, bound)
+                _overwrite(key)
+        return made
+
+    def opened_block(self, kind: str, place: str, sealed: bytes) -> bytearray | None:
+        """What was sealed together, or nothing where its key has gone, or is of what was sealed there later."""
+        query = "SELECT wrapped FROM blocks WHERE place = ? AND kind = ?"
+        row = self._db.execute(query, (place, kind)).fetchone()
+        if row is None or sealed[:1] != FORMAT or len(sealed) < OVERHEAD:
+            return None
+        key, plain = bytearray(LENGTH), bytearray(len(sealed) - OVERHEAD)
+        try:
+            nonce, rest = row[0][:NONCE], row[0][NONCE:]
+            AESGCM(self._master).decrypt_into(nonce, rest, _bound(place, f"block's key {kind}"), key)
+            AESGCM(key).decrypt_into(*_parts(sealed), _bound(place, f"block {kind}"), plain)
+        except (InvalidTag, ValueError):
+            return None
+        finally:
+            _overwrite(key)
+        return plain
 
     def has(self, identity: str) -> bool:
         """Whether there is a key."""
@@ -157,10 +196,7 @@ class Vault:
         return self._cached(identity, self._unwrapped(identity, wrapped)) if wrapped else None
 
     def _made(self, identity: str) -> bytearray:
-        key = bytearray(LENGTH)
-        with Path("/dev/urandom").open("rb", buffering=0) as source:
-            source.readinto(key)  # not os.urandom: its bytes could not be overwritten
-        nonce = os.urandom(NONCE)
+        key, nonce = _new_key(), os.urandom(NONCE)
         self._new[identity] = nonce + AESGCM(self._master).encrypt(nonce, key, _bound(identity, "key"))
         return self._cached(identity, key)
 
@@ -194,43 +230,19 @@ class Vault:
             raise StoreError(f"{self.path}: {text} that this one sealed can be read") from None
 
     def _change(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        with self._changing():
+            self._db.executemany(statement, rows)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(statement, rows)
+            yield
             self._db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except BaseException as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise blamed(self.path, error) from error
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """The file of keys. It has no WAL, and what is deleted is overwritten: when a transaction is over, the key that it
-    has deleted is in no file any more.
-    """
-    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("PRAGMA secure_delete = ON")
-        db.execute("PRAGMA synchronous = EXTRA")  # a journal that came back after a power cut would undo it
-        db.execute("PRAGMA temp_store = MEMORY")
-        (owner,), (version,) = (
-            db.execute("PRAGMA application_id").fetchone(),
-            db.execute("PRAGMA user_version").fetchone(),
-        )
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if not (owner or version or tables):
-            script = f"{TABLES} PRAGMA application_id = {OURS}; PRAGMA user_version = {VERSION};"
-            db.executescript(f"BEGIN IMMEDIATE; {script} COMMIT;")
-        elif owner != OURS:
-            raise StoreError(f"{path}: holds no keys of this program; move it away, or choose another --out")
-        elif version > VERSION:
-            text = f"was written by a newer version (keys {version}, this one knows {VERSION})"
-            raise StoreError(f"{path}: {text}; run that one, or choose another --out")
-    except BaseException:
-        db.close()
-        raise
-    return db
+            raise blamed(self.path, error) if isinstance(error, sqlite3.DatabaseError) else error from error
 
 
 def _check_sealed(identity: str, sealed: bytes) -> None:
@@ -251,6 +263,13 @@ def _changed(identity: str) -> ForgedError:
 def _bound(identity: str, purpose: str) -> bytes:
     """What sealed bytes are bound to; the length keeps one identity's end from passing for another's purpose."""
     return f"sightline {VERSION} {len(identity)} {identity} {purpose}".encode()
+
+
+def _new_key() -> bytearray:
+    key = bytearray(LENGTH)
+    with Path("/dev/urandom").open("rb", buffering=0) as source:
+        source.readinto(key)  # not os.urandom: its bytes could not be overwritten
+    return key
 
 
 def _overwrite(key: bytearray) -> None:

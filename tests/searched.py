@@ -2,6 +2,8 @@
 same words are.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import torch
@@ -31,15 +33,14 @@ def engine(model):
     return f"{{engine: reid/trained, file: {model.file}}}"
 
 
-def person(name, looks, model_id, camera="flat", at_s=0, **given):
-    """Somebody who was seen once for each vector, a minute after the other, ten seconds each."""
+def person(name, looks, model_id, camera="flat", at_s=0, shown=None, **given):
+    """Somebody who was seen once for each vector, a minute after the other, ten seconds each; and how far it shows."""
     seen = []
     for number, one in enumerate(looks):
         from_ns = (NOON + at_s + 60 * number) * S
         times = {"opened_ns": from_ns, "seen_ns": from_ns + 10 * S}
-        seen.append(
-            Sighting(tracklet(camera, f"T-{name}-{number}", **times), one, 3, f"{model_id}/rgb", False)
-        )
+        made = Sighting(tracklet(camera, f"T-{name}-{number}", **times), one, 3, f"{model_id}/rgb", False)
+        seen.append(replace(made, shown=shown[number]) if shown else made)
     return Identity(f"P-{name}", NOON * S, tuple(seen), True, **given)
 
 

@@ -29,7 +29,8 @@ MAY_IMPORT = {
 ALONE = (
     "clients/python/sightline_client/"  # a wheel of its own: it knows what is published, not who publishes
 )
-ALSO = {  # engines that no graph file names: one renders its input, the other needs an index that has no settings
+ALSO = {  # engines that no graph file names: one renders its input, others need an index that has no settings
+    "pipeline/_gallery_looks.py": {"engines.index.masked"},
     "stages/source/simulated.py": {"engines.people"},
     "stages/_looks.py": {"engines.index.sketches", "engines.index.masked"},
 }

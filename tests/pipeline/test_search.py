@@ -19,8 +19,10 @@ from typer.testing import CliRunner
 import run
 from configs.build import ConfigError, InputError
 from engines.embedder import Embedder
+from engines.index.masked import masked_cosines
 from pipeline._gallery_file import GalleryFile
 from pipeline._picture_file import picture_in
+from pipeline._questions import of_picture
 from pipeline._store_commands import audit
 from pipeline._store_facts import Origin
 from pipeline._store_file import StoreError
@@ -352,6 +354,41 @@ def test_the_model_that_ships_reads_words_and_pictures_without_torch(tmp_path):
         ]  # of a bare machine
         assert (done.returncode, said) == (0, [])
         assert ids(done)[0] == who and json.loads(done.stdout.splitlines()[0])["score"] > 0.999
+
+
+def test_a_picture_is_compared_through_what_it_shows(tmp_path):
+    """By the model that ships and says so."""
+    dpm, pictures = Embedder("dpm"), shown_people(8)
+    dpm.open()
+    vectors, shown = dpm.seen(pictures)
+    dpm.close()
+    assert 0 < shown.min() < shown.max() <= 1
+    people = [
+        person(str(n), [some * one], dpm.model_id, shown=[np.stack([some, some])])
+        for n, (one, some) in enumerate(zip(vectors[1:], shown[1:], strict=True))
+    ]
+    folder, path = write_gallery(tmp_path / "run", *people), write_picture(tmp_path / "a.png", pictures[0])
+    done = asked(folder, None, "--image", path, "--json")
+    wanted = masked_cosines(vectors[:1], shown[:1], vectors[1:])[0]
+    assert ids(done) == [f"P-{n}" for n in np.argsort(-wanted)]
+    scores = [json.loads(line)["score"] for line in done.stdout.splitlines()]
+    assert scores == pytest.approx(np.sort(wanted)[::-1], abs=2e-4)
+    assert scores != pytest.approx(np.sort(vectors[1:] @ vectors[0])[::-1], abs=2e-4)
+
+
+class Blind:
+    """Says that nothing shows."""
+
+    model_id, says_what_shows = "blind.1", True
+
+    def seen(self, pictures):
+        return np.stack([unit(1, 8) for _ in pictures]), np.zeros((len(pictures), 4), np.float32)
+
+
+def test_a_picture_of_which_nothing_shows_is_one_line(tmp_path):
+    path = write_picture(tmp_path / "a.png", shown_people()[0])
+    with pytest.raises(InputError, match=r"a.png: blind.1 sees nothing in it; name another picture"):
+        of_picture(Blind(), None, path)
 
 
 @pytest.fixture

@@ -381,7 +381,7 @@ def test_a_newer_store_is_refused(tmp_path):
     with opened(tmp_path) as db:
         db.execute("PRAGMA user_version = 7")
     with pytest.raises(
-        StoreError, match=r"written by a newer version \(store 7, this one knows 3\); run that one"
+        StoreError, match=r"written by a newer version \(store 7, this one knows 4\); run that one"
     ):
         restored(tmp_path)
 

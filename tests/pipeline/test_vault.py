@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from pipeline._keys_file import KEYS
 from pipeline._master_key import key_path
 from pipeline._store_file import StoreError
-from pipeline.vault import KEYS, ErasedError, ForgedError, Vault
+from pipeline.vault import ErasedError, ForgedError, Vault
 
 PLAIN = bytes(range(256)) * 8
 
@@ -234,3 +235,32 @@ def test_a_full_disk_is_said(small_disk):
             vault.seal(f"P-{number}", b"")
         with pytest.raises(StoreError, match="its disk is full or fails; make room"):
             vault.keep()
+
+
+def test_nothing_is_sealed_together_of_whom_anybody_is_erased(folder):
+    with closing(Vault(folder)) as vault:
+        for identity in ("P-1AA", "P-2AA", "P-3BB"):
+            vault.seal(identity, PLAIN)
+        vault.keep()
+        both = {"AA": (("P-1AA", "P-2AA"), bytearray(PLAIN)), "BB": (("P-3BB",), bytearray(PLAIN))}
+        made = vault.seal_blocks("kind", both)
+        assert {place: bytes(vault.opened_block("kind", place, one)) for place, one in made.items()} == {
+            "AA": PLAIN,
+            "BB": PLAIN,
+        }
+        assert vault.opened_block("another kind", "AA", made["AA"]) is None
+        assert vault.opened_block("kind", "BB", made["AA"]) is None
+        vault.erase("P-2AA")
+        assert vault.opened_block("kind", "AA", made["AA"]) is None
+        assert vault.seal_blocks("kind", both).keys() == {"BB"}
+        assert vault.opened_block("kind", "BB", made["BB"]) is None  # its place has another key now
+
+
+def test_a_tracklets_key_takes_no_block_along(folder):
+    with closing(Vault(folder)) as vault:
+        for name in ("P-1AA", "T-1AA"):
+            vault.seal(name, PLAIN)
+        vault.keep()
+        made = vault.seal_blocks("kind", {"AA": (("P-1AA",), bytearray(PLAIN))})
+        vault.erase("T-1AA")
+        assert vault.opened_block("kind", "AA", made["AA"]) == PLAIN
