@@ -26,6 +26,10 @@ def gpu() -> Gpu | None:
     """The first one; none where there is none, or no driver for it, or no `cuda-bindings` to ask."""
     if not (find_spec("cuda") and find_spec("cuda.bindings")):
         return None
+    try:
+        ctypes.CDLL("libcuda.so.1")  # sooner than to import what would ask it
+    except OSError:
+        return None
     runtime = _runtime()
     error, count = runtime.cudaGetDeviceCount()
     if error != runtime.cudaError_t.cudaSuccess or not count:
