@@ -391,6 +391,32 @@ def test_a_picture_of_which_nothing_shows_is_one_line(tmp_path):
         of_picture(Blind(), None, path)
 
 
+class Finds:
+    """Boxes, wherever it looks."""
+
+    reads = "color"
+
+    def __init__(self, *boxes):
+        self.boxes = np.array(boxes, np.float32).reshape(-1, 4)
+
+    def __call__(self, pictures):
+        return [(self.boxes, np.ones(len(self.boxes)))]
+
+
+def test_a_picture_without_a_person_is_one_line_and_of_several_people_the_largest_is_searched(
+    model, tmp_path
+):
+    path = write_picture(tmp_path / "a.png", np.hstack(shown_people(2)))
+    with pytest.raises(
+        InputError, match="a.png: shows no person whom the detector finds; name another picture"
+    ):
+        of_picture(model, Finds(), path)
+    half = Finds((0, 0, 32, 64), (32, 0, 64, 60))
+    shown = of_picture(model, half, path)
+    assert shown.remark == f"{path}: searched is who is from 0, 0 to 32, 64, the largest of 2 people in it"
+    assert shown.vector == pytest.approx(model(shown_people(1))[0], abs=1e-5)
+
+
 @pytest.fixture
 def nano(recordings, monkeypatch):
     """A detector of people."""
