@@ -147,13 +147,11 @@ class GalleryFile:
         at = msgspec.msgpack.decode(said, type=known(At))
         if not at.has_ended:
             return at.at_ns
-        values = self._db.execute("SELECT value FROM states WHERE node = ?", (kind.node,))
-        people = (
-            msgspec.msgpack.decode(value, type=known(Known))
-            for (value,) in values
-            if value.startswith(PERSON)
-        )
-        return max((one.seen_ns for who in people for one in who.seen.values()), default=0)
+        return max((one.seen_ns for one in self._seen(kind)), default=0)
+
+    def cameras(self, kind: Kind) -> list[str]:
+        """Those by which anybody was seen who is known."""
+        return sorted({one.camera_id for one in self._seen(kind)})
 
     def pictures(self, identity: str) -> list[tuple[str, NDArray[np.uint8]]]:
         """What is kept of them: tracklet and JPEG, in the order in which they were taken."""
@@ -187,6 +185,12 @@ class GalleryFile:
             raise StoreError(f"{self.path}: holds nothing yet; search it once its run has begun")
         if msgspec.msgpack.decode(row[0], type=known(Origin)).source == REPLICA:
             raise StoreError(f"{self.path}: is a replica; search where the site is written")
+
+    def _seen(self, kind: Kind) -> Iterator[Seen]:
+        """All sightings of everybody."""
+        for (value,) in self._db.execute("SELECT value FROM states WHERE node = ?", (kind.node,)):
+            if value.startswith(PERSON):
+                yield from msgspec.msgpack.decode(value, type=known(Known)).seen.values()
 
     def _homes_of(self, kind: Kind) -> list[tuple[str, str]]:
         query = (

@@ -126,6 +126,8 @@ class _Asked:
             self._look()
             people = found(self._gallery, self._kind, vector, self._filter, visibility)
             self._gallery.note(time.time_ns(), f"{asked}, {len(people)} shown")
+            if not people:
+                self._say_cameras()
             if self.sheet is not None:
                 cards = [self._card(one) for one in people]
                 write_sheet(self.sheet, sheet_of(str(question), cards))
@@ -137,6 +139,8 @@ class _Asked:
 
     def answer_all(self) -> None:
         """A question a line, until there are no more. Meanwhile it sees who is erased."""
+        if sys.stdin.isatty():
+            err.print("a question a line, words or the name of a picture; Ctrl-D ends it")
         for line in self._lines():
             try:
                 is_file = line.lower().endswith(PICTURES) and Path(line).is_file()
@@ -184,6 +188,14 @@ class _Asked:
         if remark:
             err.print(remark, markup=False)
         return vector, visibility, said
+
+    def _say_cameras(self) -> None:
+        """Nobody was found: perhaps because of a name that is no camera's."""
+        there = self._gallery.cameras(self._kind) if self._filter.cameras else []
+        if others := [repr(name) for name in self._filter.cameras if name not in there]:
+            err.print(
+                f"--camera: nobody was seen by {', '.join(others)}, but by {', '.join(there)}", markup=False
+            )
 
     def _open_for_pictures(self) -> None:
         """Once; what reads words opens by itself, and needs none of this."""

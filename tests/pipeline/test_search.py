@@ -115,6 +115,12 @@ def test_cameras_and_times_say_who_counts(site, model, options, wanted):
     assert len(ids(asked(site, model, "a red top", "--json", *options))) == wanted
 
 
+def test_a_camera_by_which_nobody_was_seen_is_said_with_those_there_are(site, model):
+    done = asked(site, model, "a red top", "--camera", "hal", "--camera", "door", "--until", "2026-01-01")
+    assert done.stderr == "--camera: nobody was seen by 'hal', but by door, hall\n"
+    assert asked(site, model, "a red top", "--camera", "hall", "--until", "2026-01-01").stderr == ""
+
+
 def test_a_table_says_it_to_people(site, model):
     done = asked(site, model, "a red top", "--limit", 2)
     assert re.search(r"│ 1 +│ P-RED +│ [01]\.\d+ │ hall +│ 2026-01-31 12:01:00 to 12:01:10 │", done.stdout)
