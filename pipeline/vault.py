@@ -242,7 +242,9 @@ class Vault:
         except BaseException as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise blamed(self.path, error) if isinstance(error, sqlite3.DatabaseError) else error from error
+            if isinstance(error, sqlite3.DatabaseError):
+                raise blamed(self.path, error) from error
+            raise
 
 
 def _check_sealed(identity: str, sealed: bytes) -> None:
