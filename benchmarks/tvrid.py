@@ -17,6 +17,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,19 @@ from engines.reid.methods.tvrid_picture import PictureNetwork, Taught, TvridPict
 from engines.reid.recipe import settings_of  # noqa: E402
 from engines.reid.tvrid_baseline_run import train as train_baseline  # noqa: E402
 from engines.reid.tvrid_export import export, teachers  # noqa: E402
-from engines.reid.tvrid_set import passages, people_of, write  # noqa: E402
+from engines.reid.tvrid_set import Passage, passages, people_of, write  # noqa: E402
 from engines.tvrid_embedder import MODEL  # noqa: E402
 
 MAPS, PICTURES = "maps", "pictures"  # folders of the two trainings
 FIRST = 1_000_000  # seed of the first group; those of sites and tests are below
 SMALL: Any = {"size": 66, "at_once": 1, "epochs": 10}  # of its 224, 5 and 20: what a core can do
 AT_RANDOM: Any = {"lr": 1e-4, "warm_up": 3}  # instead of its 1e-3, for colour without weights
+WHOLE: Any = {
+    "size": 224,
+    "at_once": 1,
+    "epochs": 6,
+    "lr": 1e-4,
+}  # with weights, which its 1e-3 ends: 0 is said of all
 
 
 def main() -> None:
@@ -108,19 +115,24 @@ def lay_out(given: Any) -> None:
 
 def trunk(given: Any) -> None:
     """A ResNet-50 that has seen photographs, its norms as they are of the people to learn from."""
-    made, size = tvrid_trunk.read(Path(given.weights)), SMALL["size"]
-    shots = [one.shots[0].color for one in passages(people_of(given.seed)[0], given.seed + 1)]
-    tvrid_trunk.settle(made, prepared(shots, size).split(62))
+    made = tvrid_trunk.read(Path(given.weights))
+    shots = [one.shots[0].color for one in to_learn_from(given.seed)]
+    tvrid_trunk.settle(made, prepared(shots, WHOLE["size"]).split(31))
     tvrid_trunk.save(made, given.folder / "resnet50.pth")
 
 
 def baseline(given: Any) -> None:
     """Each track's network, on the people to learn from of one set."""
     for track in given.tracks:
-        slowly = {} if track == "depth" or given.weights else AT_RANDOM
-        method = TvridBaseline(track=track, weights=given.weights, **SMALL, **slowly)
-        some = passages(people_of(given.seed)[0], given.seed + 1)
+        how = SMALL if track == "depth" else WHOLE if given.weights else SMALL | AT_RANDOM
+        method = TvridBaseline(track=track, weights=given.weights, **how)
+        some = to_learn_from(given.seed)
         print(train_baseline(some, method, given.folder / track, _shown), flush=True)
+
+
+def to_learn_from(seed: int) -> Iterator[Passage]:
+    """Passages of one set's people to learn from."""
+    return passages(people_of(seed)[0], seed + 1, site=seed)
 
 
 def _shown(place: Any, epochs: int, steps: int) -> None:

@@ -111,7 +111,9 @@ class Taught(LessonTask):
 class TvridPicture(Method):
     """Settings; `frames` is of a passage in the lessons."""
 
-    epochs: int = 9
+    epochs: int = 20
+    again_epochs: int = 16  # after them, from a rate as high as this
+    again_lr: float = 1e-3
     people_a_batch: int = 16
     passages_each: int = 2
     frames: int = 2
@@ -129,9 +131,13 @@ class TvridPicture(Method):
         return PictureNetwork().to(memory_format=torch.channels_last)
 
     def phases(self, network: PictureNetwork, task: Task) -> Phases:
-        return {"pictures": partial(self._pictures, network, task)}
+        """The second begins anew with the rate alone (Loshchilov and Hutter, SGDR, ICLR 2017)."""
+        return {
+            "pictures": partial(self._pictures, network, task, self.epochs, self.lr),
+            "again": partial(self._pictures, network, task, self.again_epochs, self.again_lr),
+        }
 
-    def _pictures(self, network: PictureNetwork, task: Any) -> Phase:
+    def _pictures(self, network: PictureNetwork, task: Any, epochs: int, lr: float) -> Phase:
         def loss(seen: Seen) -> Terms:
             said = network(seen.pictures)
             there, high = seen.depths[:, 0], seen.depths[:, 1]
@@ -158,9 +164,9 @@ class TvridPicture(Method):
             {"params": [one for one in network.parameters() if one.ndim <= 1], "weight_decay": 0.0},
         ]
         return Phase(
-            self.epochs,
+            epochs,
             torch.optim.AdamW(groups, weight_decay=self.weight_decay),
-            warm_up_then_cosine(self.lr, self.epochs, warm_up=1, first=self.lr / 10, last=self.lr / 500),
+            warm_up_then_cosine(lr, epochs, warm_up=1, first=lr / 10, last=lr / 500),
             PeopleAcrossCameras(
                 task.people.tolist(), task.cameras.tolist(), self.people_a_batch, self.passages_each
             ),

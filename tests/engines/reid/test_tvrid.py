@@ -113,7 +113,7 @@ def made(folder):
     task.seed_all()
     network = method.network(4, 1)
     one = Training(folder / "maps", network, task, {}).fit(method.phases(network, task))
-    pupil = TvridPicture(epochs=1, people_a_batch=3)
+    pupil = TvridPicture(epochs=1, again_epochs=1, people_a_batch=3)
     task = Taught.by([of], 2, *teachers(network, of), seed=1, is_mixed=True)
     task.seed_all()
     pictures = pupil.network(1, 1)
