@@ -1,7 +1,6 @@
 """A graph that cannot run says so, and says where, before anything starts."""
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 import pytest
 import toys
@@ -13,16 +12,6 @@ from pipeline.stage import Memory, Stage
 from stages.sync import Sync
 
 EAST = toys.camera("east")
-
-
-@dataclass
-class Engine:
-    weights: int = 0
-
-
-@dataclass
-class TrackWithEngine(toys.Track):
-    detector: Engine | None = None
 
 
 class TracksMany(toys.Track):
@@ -70,10 +59,6 @@ class Late(Loop):
         (
             [Node("a", Loop(), ("b",)), Node("b", Loop(), ("a",))],
             "graph: a circle, a -> b -> a|graph: a circle, b -> a",
-        ),
-        (
-            [Node("t", TrackWithEngine(detector=Engine()))],
-            "graph.t.detector: a stage that remembers a camera may not",
         ),
         ([Node("t", TracksMany())], "graph.t.max_batch: a stage that remembers a camera takes one message"),
         ([Node("t", Late(), ("t",))], "graph.t: Late remembers nothing, so it may not have 'finish'"),

@@ -1,12 +1,16 @@
 """Boxes are told apart by what is in them, where the tracker has an embedder: who stopped behind another is not who goes on."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import toys
 
 from configs.build import build
+from pipeline.graph import Graph, Node
+from pipeline.instances import Instances
 from pipeline.messages import Detections
+from pipeline.placement import Shard
 from pipeline.stage import InputError
 from pipeline.wire import decode, encode
 from stages.track.boxes import BoxTracker
@@ -16,10 +20,15 @@ RED, BLUE, GREY = (200, 40, 40), (40, 40, 200), (90, 90, 90)
 FPS = 10
 
 
+@dataclass
 class ByColor:
     """The mean colour of a picture."""
 
     reads = "color"
+    is_open: bool = False
+
+    def open(self):
+        self.is_open = True
 
     def __call__(self, pictures):
         means = [picture.reshape(-1, 3).mean(axis=0) - 80 for picture in pictures]
@@ -83,6 +92,15 @@ def test_goes_on_from_a_snapshot_which_holds_nothing_of_what_anybody_looks_like(
     frame = shown(5, (206, RED), (300, BLUE))
     assert encode(again.update(frame)) == encode(tracker.update(frame))
     assert np.allclose(again._people.looks, tracker._people.looks, atol=1e-6)
+
+
+def test_in_a_graph_each_camera_has_a_copy_of_the_embedder():
+    node = Node("track", BoxTracker(embedder=ByColor()), ("detect",))
+    Graph([toys.camera("east"), Node("detect", toys.Detect(), ("east",)), node])
+    with Instances(Shard(node, 0)) as instances:
+        east, west = (instances.of(camera).embedder for camera in ("east", "west"))
+    assert east is not west
+    assert east.is_open and west.is_open and not node.stage.embedder.is_open
 
 
 def test_a_frame_without_its_picture_is_one_line():
