@@ -2,8 +2,9 @@
 
 python benchmarks/search.py [--people N] [--model MODEL] [--pictures]
 
-Cold is a process that has just been started, on a store of which the system has nothing in its memory; warm is the next
-question to a process that goes on. Beside them: the same vectors, not sealed, read with NumPy and compared.
+Cold is a process that has just been started, on a store of which the system has nothing in its memory: one that nobody
+has searched, of which each vector is opened with a key of its own; and one of which a search has sealed them in blocks.
+Warm is the next question to a process that goes on. Beside them: the same vectors, not sealed, compared by NumPy.
 """
 
 from __future__ import annotations
@@ -58,7 +59,11 @@ def main() -> None:
         folder, picture = Path(made) / "run", Path(made) / "crop.png"
         vectors = filled(folder, given.model, given.people, picture)
         out.print(f"{given.people} people, {vectors.shape[1]} numbers each; site.db {size_mb(folder):.0f} MB")
-        out.print(cold(folder, given.model, picture))
+        out.print(cold(folder, given.model, picture, is_sealed=False))
+        clock_s, spent_s = searched(folder, given.model, WORDS)
+        out.print(f"{WHOLE}, that seals them: {clock_s:.1f} s, {spent_s:.1f} s of the processor")
+        out.print(f"site.db then: {size_mb(folder):.0f} MB")
+        out.print(cold(folder, given.model, picture, is_sealed=True))
         out.print(warm(folder, given.model, picture, vectors))
         out.print(f"a look at what has changed, when the run has written: {1e3 * look_again(folder):.0f} ms")
     out.print(f"load of the machine meanwhile: {os.getloadavg()[0]:.1f} (1 minute)")
@@ -128,11 +133,12 @@ def asked(folder: Path, model: str, question: str, began_s: float) -> dict[str, 
     return dict(zip(PARTS, np.diff(done, axis=0).tolist(), strict=True))
 
 
-def cold(folder: Path, model: str, picture: Path) -> Table:
-    """Of a process that has just been started."""
-    title = "Cold: a process of its own for one question, ms by the clock, and of the processor"
+def cold(folder: Path, model: str, picture: Path, is_sealed: bool) -> Table:
+    """Of a process that has just been started: part by part, and of the whole command where that seals nothing."""
+    kind = "sealed in blocks by a search before" if is_sealed else "never searched"
+    title = f"Cold, {kind}: a process of its own for one question, ms by the clock, and of the processor"
     table = Table("", "by words", "processor", "by a picture", "processor", title=title)
-    rows: dict[str, list[str]] = {part: [] for part in (*PARTS, WHOLE)}
+    rows: dict[str, list[str]] = {part: [] for part in (*PARTS, *[WHOLE] * is_sealed)}
     for question in (WORDS, str(picture)):
         told, whole = [], []
         for _ in range(ROUNDS):
@@ -140,16 +146,23 @@ def cold(folder: Path, model: str, picture: Path) -> Table:
             part = ["--part", str(folder), question, str(time.perf_counter())]
             line = [sys.executable, __file__, "--model", model, *part]
             told.append(json.loads(subprocess.run(line, stdout=subprocess.PIPE, check=True).stdout))
-            forgotten(folder)
-            began_s, before_s = time.perf_counter(), sum(os.times()[2:4])
-            words = command(folder, model, question, "--sheet", str(folder / "sheet.png"))
-            subprocess.run(words, stdout=subprocess.PIPE, check=True)
-            whole.append([time.perf_counter() - began_s, sum(os.times()[2:4]) - before_s])
-        for name, took in {**{part: [one[part] for one in told] for part in PARTS}, WHOLE: whole}.items():
-            rows[name] += [f"{1e3 * one:.0f}" for one in np.median(took, axis=0)]
+            if is_sealed:
+                whole.append(searched(folder, model, question))
+        took = {part: [one[part] for one in told] for part in PARTS} | ({WHOLE: whole} if is_sealed else {})
+        for name, some in took.items():
+            rows[name] += [f"{1e3 * one:.0f}" for one in np.median(some, axis=0)]
     for name, cells in rows.items():
         table.add_row(name, *cells)
     return table
+
+
+def searched(folder: Path, model: str, question: str) -> list[float]:
+    """Seconds by the clock and of the processor that the command takes."""
+    forgotten(folder)
+    began_s, before_s = time.perf_counter(), sum(os.times()[2:4])
+    words = command(folder, model, question, "--sheet", str(folder / "sheet.png"))
+    subprocess.run(words, stdout=subprocess.PIPE, check=True)
+    return [time.perf_counter() - began_s, sum(os.times()[2:4]) - before_s]
 
 
 def warm(folder: Path, model: str, picture: Path, vectors: np.ndarray) -> Table:
