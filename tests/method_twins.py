@@ -22,6 +22,7 @@ TWINS = {
     "clip_reid": ("clip_reid", SMALL),
     "dpm": ("dpm", DPM),
     "dpm grabcut in turns": ("dpm", {**DPM, "saliency": "grabcut", "in_turns": True, "sie": True}),
+    "dpm_bands": ("dpm_bands", SMALL),
     "saga": ("saga", SAGA),
     "saga of two depths": (
         "saga",

@@ -62,11 +62,15 @@ class Augment:
         height, width = self.look.size
         top, left = generator.integers(0, 2 * self.pad + 1, 2)
         pixels = F.pad(pixels, [self.pad] * 4)[:, top : top + height, left : left + width]
+        made = self.lit(pixels, generator)
+        return erased(made, generator) if generator.random() < self.erase else made
+
+    def lit(self, pixels: Tensor, generator: np.random.Generator) -> Tensor:
+        """In another light alone, of pixels in 8 bits."""
         shown = pixels.float().div_(255)
         if self.light:
             shown = shown.mul(_gains(self.light, generator)).clamp_(0, 1)
-        made = self.look.normalized(shown)
-        return erased(made, generator) if generator.random() < self.erase else made
+        return self.look.normalized(shown)
 
 
 def _gains(light: float, generator: np.random.Generator) -> Tensor:

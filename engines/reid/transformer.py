@@ -34,8 +34,9 @@ class Block(nn.Module):
         self.attn = _Attention(width, is_causal)
         self.mlp = _Perceptron(width, activation)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        tokens = tokens + self.attn(self.ln_1(tokens))
+    def forward(self, tokens: Tensor, bias: Tensor | None = None) -> Tensor:
+        """`bias` (batch, tokens, tokens) is added to how much each looks at each."""
+        tokens = tokens + self.attn(self.ln_1(tokens), bias)
         made: Tensor = tokens + self.mlp(self.ln_2(tokens))
         return made
 
@@ -48,22 +49,26 @@ class _Attention(nn.Module):
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
         self.out_proj = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, bias: Tensor | None = None) -> Tensor:
         batch, count, width = tokens.shape
         packed = F.linear(tokens, self.in_proj_weight, self.in_proj_bias)
         query, key, value = (
             packed.view(batch, count, 3, self.heads, HEAD_WIDTH).permute(2, 0, 3, 1, 4).unbind()
         )
-        mixed = self._mixed(query, key, value)
+        mixed = self._mixed(query, key, value, None if bias is None else bias[:, None])
         made: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(batch, count, width))
         return made
 
-    def _mixed(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def _mixed(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
         if not (query.is_cpu and query.dtype == torch.bfloat16):
-            whole: Tensor = F.scaled_dot_product_attention(query, key, value, is_causal=self.is_causal)
+            whole: Tensor = F.scaled_dot_product_attention(
+                query, key, value, attn_mask=bias, is_causal=self.is_causal
+            )
             return whole
         # PyTorch's own takes four times as long on a processor in 16 bits, most of it on the way back
         looks = query @ key.transpose(2, 3) / HEAD_WIDTH**0.5
+        if bias is not None:
+            looks = looks + bias.to(looks.dtype)
         if self.is_causal:
             later = torch.ones(looks.shape[2:], dtype=torch.bool).triu(1)
             looks = looks.masked_fill(later, -torch.inf)
