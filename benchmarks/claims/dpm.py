@@ -1,12 +1,12 @@
 """DPM++'s claim: a mask of each query's own finds better whoever is hidden, and only then.
 
     python benchmarks/claims/dpm.py features [--seeds 1 2 3]
-    python benchmarks/claims/dpm.py pictures MODEL.safetensors ... [--shares 0 0.2 0.4 0.6]
+    python benchmarks/claims/dpm.py pictures MODEL.safetensors ... [--shares 0 0.2 0.4 0.6] [--plot FILE.svg]
 
 `features` learns masks of made-up vectors, eight parts of 16 numbers, some of which are noise's or somebody else's.
-`pictures` asks a gallery of SynthPed, people whom no model has learned from, with models that `run.py train
-configs/reid/dpm_tiny_synthped.yaml` has made, each of another seed. CMC-1 in percent, with 95 % intervals over people;
-the control exchanges masks among queries.
+`pictures` asks a gallery of SynthPed, three sets of people whom no model has learned from, with models that `run.py
+train configs/reid/dpm_tiny_synthped.yaml` or `dpm_bands_tiny_synthped.yaml` has made: one model, or one for each set,
+each of another training. CMC-1 in percent, with 95 % intervals over people; the control exchanges masks among queries.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from itertools import cycle
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,7 +23,9 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from hidden_people import CONDITIONS, Asked, asked, encoded, hidden, small  # noqa: E402
+from bars import Bar  # noqa: E402
+from curves import write  # noqa: E402
+from hidden_people import CONDITIONS, Asked, Condition, Hides, asked, encoded, small  # noqa: E402
 from interval import over_people, table  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
@@ -41,7 +44,12 @@ HIDERS = (
 )  # a thing is one of THINGS, much the same in every part that it hides
 THINGS = 12
 STEPS, BATCH = 1500, 128
-SEED = 11  # of SynthPed, another than those of the recipes
+PLAIN, MASKED = "hidden asks, plain", "hidden asks, masked"
+EXCHANGED, MEAN = "control: masks exchanged", "the mean mask"
+PLAIN_FOR, MASKED_FOR = "hidden is looked for, plain", "hidden is looked for, masked"
+ASKS = {PLAIN, MASKED, EXCHANGED, MEAN, *(f"{way}, less plain" for way in (MASKED, EXCHANGED, MEAN))}
+LESS = {**dict.fromkeys((MASKED, EXCHANGED, MEAN), PLAIN), MASKED_FOR: PLAIN_FOR}
+APART = 10_000  # between the numbers of people of one set and of the next
 
 
 def main() -> None:
@@ -52,12 +60,14 @@ def main() -> None:
     told.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     told.add_argument("--by", nargs="+", default=list(HIDERS), choices=HIDERS)
     told.add_argument("--shares", nargs="+", type=float, default=[0.0, 0.2, 0.4, 0.6])
+    told.add_argument("--people", nargs="+", type=int, default=[6043, 6044, 6045], help="seeds of SynthPed")
+    told.add_argument("--plot", type=Path)
     given = told.parse_args()
     torch.set_num_threads(1)
     if given.part == "features":
         features(given.seeds, given.by)
     else:
-        pictures(given.models, given.shares)
+        pictures(given.models, given.shares, given.people, given.plot)
 
 
 def features(seeds: list[int], by_what: list[str]) -> None:
@@ -141,46 +151,64 @@ def shown(
     return np.where(is_own, noisy, over), shows
 
 
-def pictures(models: list[str], shares: list[float]) -> None:
+def pictures(models: list[str], shares: list[float], seeds: list[int], plot: Path | None) -> None:
     """A table for each kind of what hides, and each way: who is hidden asks, or is asked for."""
-    data = small(200, SEED)
-    trial = asked(data)
+    found: dict[Condition, dict[str, list[np.ndarray]]] = {}
+    whose: dict[bool, list[np.ndarray]] = {True: [], False: []}
+    for number, (model, seed) in enumerate(zip(cycle(models), seeds)):  # noqa: B905, models go round
+        trial = _asked_of(model, seed, shares, found)
+        for asks, some in ((True, trial.query), (False, trial.gallery)):
+            whose[asks].append(people(some) + number * APART)
+        print(f"seed {seed} is asked", file=sys.stderr, flush=True)
+    who = {asks: np.concatenate(some) for asks, some in whose.items()}
+    drawn: dict[str, dict[str, list[Bar]]] = {}
+    for condition, ways in found.items():
+        hits = {way: np.concatenate(some, axis=1) for way, some in ways.items()}
+        for way, plain in LESS.items():
+            hits[f"{way}, less plain"] = hits[way] - hits[plain]
+        intervals = {way: [over_people(one, who[way in ASKS]) for one in some] for way, some in hits.items()}
+        rows: dict[str, list[object]] = {way: [*some] for way, some in intervals.items()}
+        rows["chance"] = [f"{100 * trial.chance:.1f}"] * len(shares)
+        title = f"CMC-1 of {len(who[True])} queries, {len(models)} models, people of seeds {seeds}"
+        table(f"Hidden by a {condition}: {title}", ["way", *(f"{share:g} hidden" for share in shares)], rows)
+        drawn[f"hidden by a {condition}"] = {
+            f"{way}, less plain": [Bar(*one) for one in intervals[f"{way}, less plain"]] for way in LESS
+        }
+    if plot:
+        write(plot, "DPM++: points gained over plain cosines, by the share that is hidden", shares, drawn)
+
+
+def _asked_of(
+    model: str, seed: int, shares: list[float], found: dict[Condition, dict[str, list[np.ndarray]]]
+) -> Asked:
+    """Whom a model was asked for; and adds who was found first, (shares, queries) of each way."""
+    data = small(200, seed)
+    trial, engine, hides = asked(data), Trained(model), Hides(data)
+    gallery = encoded([data.picture(one.path) for one in trial.gallery], engine.seen)
     for condition in CONDITIONS:
-        scores: dict[tuple[str, float], list[np.ndarray]] = {}
-        for model in models:
-            engine = Trained(model)
-            gallery = encoded([data.picture(one.path) for one in trial.gallery], engine.seen)
-            for share in shares:
-                query = encoded([hidden(data, one, condition, share) for one in trial.query], engine.seen)
-                for way, hits in _by_pictures(trial, query, gallery).items():
-                    scores.setdefault((way, share), []).append(hits)
-        found = {key: np.array(some) for key, some in scores.items()}
+        made: dict[str, list[np.ndarray]] = {}
         for share in shares:
-            more = found["hidden asks: masked", share] - found["hidden asks: plain", share]
-            found["hidden asks: masked less plain", share] = more
-        rows: dict[str, list[object]] = {}
-        for way in dict.fromkeys(way for way, _ in found):
-            whose = trial.people if "asks" in way else people(trial.gallery)
-            rows[way] = [over_people(found[way, share], whose) for share in shares]
-        title = f"Hidden by a {condition}: CMC-1 of {len(trial.query)} queries, {len(models)} models"
-        table(title, ["way", *(f"{share:g} hidden" for share in shares)], rows)
+            query = encoded([hides(one, condition, share) for one in trial.query], engine.seen)
+            for way, hits in _by_pictures(trial, query, gallery).items():
+                made.setdefault(way, []).append(hits)
+        for way, some in made.items():
+            found.setdefault(condition, {}).setdefault(way, []).append(np.array(some))
+    return trial
 
 
 def _by_pictures(trial: Asked, query: list[np.ndarray], gallery: list[np.ndarray]) -> dict[str, np.ndarray]:
     (asks, mask), (there, own) = query, gallery
+    mask, own = (np.repeat(one, asks.shape[1] // one.shape[1], axis=1) for one in (mask, own))
+    exchanged = np.random.default_rng(0).permutation(len(mask))
     every = {
-        "plain": np.ones_like(mask[:, :1]),
-        "masked": mask,
-        "control, masks exchanged": mask[np.random.default_rng(0).permutation(len(mask))],
-        "the mean mask": np.repeat(mask.mean(axis=0, keepdims=True), len(mask), axis=0),
+        PLAIN: np.ones_like(mask),
+        MASKED: mask,
+        EXCHANGED: mask[exchanged],
+        MEAN: np.repeat(mask.mean(axis=0, keepdims=True), len(mask), axis=0),
     }
-    made = {
-        f"hidden asks: {way}": trial.first_ranks(masked_cosines(asks, one, there))
-        for way, one in every.items()
-    }
-    for way, one in {"plain": np.ones_like(own[:, :1]), "masked": own}.items():
-        hits = trial.first_ranks(masked_cosines(there, one, asks), turned=True)
-        made[f"hidden is looked for: {way}"] = hits
+    made = {way: trial.first_ranks(masked_cosines(asks, one, there)) for way, one in every.items()}
+    for way, one in {PLAIN_FOR: np.ones_like(own), MASKED_FOR: own}.items():
+        made[way] = trial.first_ranks(masked_cosines(there, one, asks), turned=True)
     return made
 
 

@@ -12,7 +12,8 @@ from engines.evaluate.retrieval import nearest_first, other_cameras
 from engines.reid.data._records import Record, cameras, people
 from engines.reid.data.synthped import NAME, SynthPed
 from engines.reid.lab.chance import drawn
-from engines.reid.lab.laboratory import Key
+from engines.reid.lab.drawing import Sighted
+from engines.reid.lab.laboratory import Key, Seen
 from engines.reid.lab.occluders import behind_neighbour, behind_rectangle
 
 Condition = Literal["rectangle", "neighbour"]
@@ -31,6 +32,14 @@ class Asked(NamedTuple):
         """Whose each query is."""
         return people(self.query)
 
+    @property
+    def chance(self) -> float:
+        """How often anybody at all is first, and right: in the mean of queries."""
+        here, there = self.query, self.gallery
+        counts = other_cameras(people(here), cameras(here), people(there), cameras(there))
+        named = people(there)
+        return float(np.mean([(named[counts(n)] == one.person).mean() for n, one in enumerate(here)]))
+
     def first_ranks(self, scores: np.ndarray, turned: bool = False) -> np.ndarray:
         """Whether each finds its person first, by scores (queries, gallery); the gallery asks, where turned."""
         some, others = (self.gallery, self.query) if turned else (self.query, self.gallery)
@@ -48,16 +57,25 @@ def asked(data: SynthPed) -> Asked:
     return Asked(trial.query, trial.gallery)
 
 
-def hidden(data: SynthPed, record: Record, condition: Condition, share: float) -> np.ndarray:
-    """A picture of a record, this share of which, or of whose person, is hidden; another one for another record."""
-    key = Key(*map(int, NAME.fullmatch(record.path.name).groups()))  # type: ignore[union-attr]
-    seen, chance = data.seen(key), drawn(data.seed, "hidden", *key)
-    if not share:
-        return seen.picture
-    if condition == "rectangle":
-        return behind_rectangle(seen.picture, share, chance).picture
-    other = data.laboratory.person(Key(key.person + 500, key.camera, key.session, 1))
-    return behind_neighbour(seen.picture, seen.mask, other, share).picture
+class Hides:
+    """Pictures of a set with so much of them hidden; what hides one hides it at every share, more or less."""
+
+    def __init__(self, data: SynthPed) -> None:
+        self._data = data
+        self._drawn: dict[Key, tuple[Seen, Sighted]] = {}
+
+    def __call__(self, record: Record, condition: Condition, share: float) -> np.ndarray:
+        """This share of a picture, or of whom it shows, is hidden; for another record by another thing or person."""
+        key = Key(*map(int, NAME.fullmatch(record.path.name).groups()))  # type: ignore[union-attr]
+        if key not in self._drawn:
+            other = Key(key.person + 500, key.camera, key.session, 1)
+            self._drawn[key] = self._data.seen(key), self._data.laboratory.person(other)
+        seen, neighbour = self._drawn[key]
+        if not share:
+            return seen.picture
+        if condition == "rectangle":
+            return behind_rectangle(seen.picture, share, drawn(self._data.seed, "hidden", *key)).picture
+        return behind_neighbour(seen.picture, seen.mask, neighbour, share).picture
 
 
 def encoded(pictures: Sequence[np.ndarray], encode: Encode) -> list[np.ndarray]:

@@ -40,8 +40,7 @@ RETAIL = "person_reidentification_retail_0248"
 CONDITIONS = ("rectangle", "neighbour")
 WIDTH = 192  # of the small encoder
 LESS = {  # what is claimed of one way over another
-    "dpm, masked": "dpm",
-    "dpm, masks exchanged": "dpm",
+    **{f"{name}, {way}": name for name in ("dpm", "dpm_bands") for way in ("masked", "masks exchanged")},
     "saga": "saga, class token alone",
 }
 

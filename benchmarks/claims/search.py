@@ -1,6 +1,6 @@
 """What is claimed of a search by words: whom it finds first is mostly who was asked for, far more often than by chance.
 
-    python benchmarks/claims/search.py [--seeds 9301 9302 9303] [--people 500] [--model unified]
+    python benchmarks/claims/search.py [--seeds 9301 9302 9303] [--people 500] [--model unified] [--plot FILE.svg]
 
 Queries and what they should find are those of search_queries.tsv, which was written before the model was taught. A
 gallery is of people who do not exist and were in no training, four crops each, ranked as `run.py search` does, by the
@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
+from bars import Bar, write  # noqa: E402
 from interval import DRAWS, Interval, table  # noqa: E402
 
 from configs.build import build  # noqa: E402
@@ -53,6 +54,7 @@ def main() -> None:
     told.add_argument("--seeds", nargs="+", type=int, default=[9301, 9302, 9303])
     told.add_argument("--people", type=int, default=500)
     told.add_argument("--model", default="unified")
+    told.add_argument("--plot", type=Path)
     given = told.parse_args()
     queries = read_queries()
     model = build("engines/embedder", {"model": given.model}, "--model", object)
@@ -75,6 +77,12 @@ def main() -> None:
     }
     title = f"{given.people} people, seeds {given.seeds}"
     table(title, ["answered by", *(f"R@{rank}" for rank in RANKS)], rows)
+    if given.plot:
+        groups = {
+            f"R@{rank}": {name: Bar(*interval([one[at] for one in some])) for name, some in results.items()}
+            for at, rank in enumerate(RANKS)
+        }
+        write(given.plot, f"Search by words: {title}", groups, {})
     each: dict[str, list[object]] = {
         f"seed {seed}": [f"{100 * results['words'][n][at][0]:.1f}" for at in range(len(RANKS))]
         for n, seed in enumerate(given.seeds)
