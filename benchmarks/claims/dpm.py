@@ -1,12 +1,13 @@
 """DPM++'s claim: a mask of each query's own finds better whoever is hidden, and only then.
 
     python benchmarks/claims/dpm.py features [--seeds 1 2 3]
-    python benchmarks/claims/dpm.py pictures MODEL.safetensors ... [--shares 0 0.2 0.4 0.6] [--plot FILE.svg]
+    python benchmarks/claims/dpm.py pictures MODEL ... [--shares 0 0.2 0.4 0.6] [--plot FILE.svg]
 
 `features` learns masks of made-up vectors, eight parts of 16 numbers, some of which are noise's or somebody else's.
 `pictures` asks a gallery of SynthPed, three sets of people whom no model has learned from, with models that `run.py
-train configs/reid/dpm_tiny_synthped.yaml` or `dpm_bands_tiny_synthped.yaml` has made: one model, or one for each set,
-each of another training. CMC-1 in percent, with 95 % intervals over people; the control exchanges masks among queries.
+train configs/reid/dpm_tiny_synthped.yaml` or `dpm_bands_tiny_synthped.yaml` has made, or their ONNX: one model, or one
+for each set, each of another training. CMC-1 in percent, with 95 % intervals over people; the control exchanges masks
+among queries.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import sys
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parents[2]
@@ -30,6 +32,7 @@ from interval import over_people, table  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from engines._embedder_file import EmbedderFile  # noqa: E402
 from engines.index.masked import masked_cosines  # noqa: E402
 from engines.reid.data._records import people  # noqa: E402
 from engines.reid.masks import Prototypes, arcface  # noqa: E402
@@ -183,7 +186,9 @@ def _asked_of(
 ) -> Asked:
     """Whom a model was asked for; and adds who was found first, (shares, queries) of each way."""
     data = small(200, seed)
-    trial, engine, hides = asked(data), Trained(model), Hides(data)
+    trial, hides = asked(data), Hides(data)
+    engine: Any = EmbedderFile(model) if model.endswith(".onnx") else Trained(model)
+    engine.open()
     gallery = encoded([data.picture(one.path) for one in trial.gallery], engine.seen)
     for condition in CONDITIONS:
         made: dict[str, list[np.ndarray]] = {}
