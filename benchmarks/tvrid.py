@@ -57,7 +57,7 @@ def main() -> None:
     asked.add_argument("folder", type=Path)
     asked.add_argument("out", type=Path, nargs="?")
     asked.add_argument("--to", type=Path, default=MODEL.parent)
-    asked.add_argument("--groups", type=int, default=96)
+    asked.add_argument("--groups", type=int, default=192)
     asked.add_argument("--seed", type=int, default=9001)
     asked.add_argument("--tracks", nargs="+", default=["rgb", "depth", "cross"])
     asked.add_argument(
