@@ -16,10 +16,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from math import cos, pi
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parents[2]
@@ -30,8 +31,7 @@ import torch  # noqa: E402
 from bars import Bar  # noqa: E402
 from curves import write  # noqa: E402
 from hidden_people import CONDITIONS, Asked, Hides, asked, encoded, small  # noqa: E402
-from interval import DRAWS, over_people, table  # noqa: E402
-from scipy.stats import spearmanr  # noqa: E402
+from interval import grows, over_people, table  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -93,34 +93,47 @@ def main() -> None:
     given = told.parse_args()
     SHARES[:] = given.shares
     torch.set_num_threads(1)
-    network = trained(given.model)[1]
     data = small(given.people, SEED)
-    samples = [Picture(one.path, one.person, one.camera) for one in data.train()]
-    task = Task(samples, is_mixed=True, workers=1, open=data.picture)
-    look = Look((64, 32))
-    views = Views(task, Augment(look, pad=3), given.views)
-    kept = views.encoded(lambda pictures, _: said(network, pictures)[:2])
-    print(f"{len(samples)} pictures are encoded", file=sys.stderr, flush=True)
-    shown, trial = _shown(data, network, look)
-    print("the test is encoded", file=sys.stderr, flush=True)
-    scores: dict[Any, list[np.ndarray]] = {}
+    trial, scores = asked(data), dict[Any, list[np.ndarray]]()
+    ready = cache(lambda: begun(given.model, data, given.views))
     for seed in given.seeds:
         path, made = (given.keep or Path()) / f"seed {seed}.npz", dict[Any, np.ndarray]()
         if given.keep and path.is_file():
             made = {_told(key): hits for key, hits in np.load(path).items()}
         kept_names = {name for name, _, _ in made}
-        for name in (one for one in given.heads if one not in kept_names):
-            pool = taught(network, name, seed, task, views, kept, given.epochs)
-            _tell(made, name, shown, trial, pool)
+        for name in (one for one in (CLASS, *given.heads) if one not in kept_names):
+            pool = None if name == CLASS else taught(ready(), name, seed, given.epochs)
+            _tell(made, name, ready().shown, trial, pool)
             print(f"seed {seed}: {name}", file=sys.stderr, flush=True)
             if given.keep:
                 np.savez(path, **{"|".join(map(str, key)): hits for key, hits in made.items()})
-        _tell(made, CLASS, shown, trial, None)
         for key, hits in made.items():
             scores.setdefault(key, []).append(hits)
     names = list(dict.fromkeys((CLASS, *(name for name, _, _ in scores))))
     title = f"CMC-1 of {len(trial.query)} queries, seeds {given.seeds}"
     report(scores, trial, names, title, given.plot)
+
+
+class Begun(NamedTuple):
+    """An encoder that holds still, and what it says: of views to learn from, and of a test."""
+
+    network: Any
+    task: Task
+    views: Views
+    kept: Any
+    shown: dict[Any, list[np.ndarray]]
+
+
+def begun(model: Path, data: Any, count: int) -> Begun:
+    """All that every head begins with."""
+    network, look = trained(model)[1], Look((64, 32))
+    samples = [Picture(one.path, one.person, one.camera) for one in data.train()]
+    task = Task(samples, is_mixed=True, workers=1, open=data.picture)
+    views = Views(task, Augment(look, pad=3), count)
+    kept = views.encoded(lambda pictures, _: said(network, pictures)[:2])
+    shown = _shown(data, network, look)
+    print("training and test are encoded", file=sys.stderr, flush=True)
+    return Begun(network, task, views, kept, shown)
 
 
 def said(network: Any, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -130,7 +143,7 @@ def said(network: Any, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return tokens.tapped[TAP][:, None, 1:], tokens.projected[:, 0], tokens.last[:, 0]
 
 
-def _shown(data: Any, network: Any, look: Look) -> tuple[dict[Any, list[np.ndarray]], Asked]:
+def _shown(data: Any, network: Any, look: Look) -> dict[Any, list[np.ndarray]]:
     """What the encoder says of the gallery, and of every query with each share of it hidden."""
     trial, hides = asked(data), Hides(data)
 
@@ -142,13 +155,12 @@ def _shown(data: Any, network: Any, look: Look) -> tuple[dict[Any, list[np.ndarr
     for condition in CONDITIONS:
         for share in SHARES:
             made[condition, share] = encoded([hides(one, condition, share) for one in trial.query], encode)
-    return made, trial
+    return made
 
 
-def taught(  # noqa: PLR0913
-    network: Any, name: str, seed: int, task: Task, views: Views, kept: Any, epochs: int
-) -> Any:
+def taught(ready: Begun, name: str, seed: int, epochs: int) -> Any:
     """What pools patches, (patches, fp) to vectors, after so many epochs."""
+    network, task, views, kept, _ = ready
     torch.manual_seed(seed)
     width = network.clip.architecture.width
     if name in OTHERS:
@@ -257,7 +269,7 @@ def report(scores: Any, trial: Asked, names: list[str], title: str, plot: Path |
         for name, gain in gains.items():
             rows[f"{name} less the class token"] = [
                 *(f"{100 * one.mean():.1f}" for one in gain),
-                grows(gain, trial.people),
+                grows(SHARES, gain, trial.people),
                 over_people(gain[most] - gain[0], trial.people),
             ]
         rows["chance"] = [f"{100 * trial.chance:.1f}"] * len(SHARES) + ["", ""]
@@ -276,18 +288,6 @@ def report(scores: Any, trial: Asked, names: list[str], title: str, plot: Path |
             SHARES,
             drawn,
         )
-
-
-def grows(gain: np.ndarray, people: np.ndarray) -> str:
-    """Spearman's correlation of gains (shares, queries) with shares, and where 95 of 100 drawings of people have it."""
-    _, rows = np.unique(people, return_inverse=True)
-    count = np.bincount(rows)
-    total = np.array([np.bincount(rows, one) for one in gain])
-    drawn = np.random.default_rng(0).integers(0, len(count), (DRAWS, len(count)))
-    means = total[:, drawn].sum(axis=2) / count[drawn].sum(axis=1)
-    every = [spearmanr(SHARES, one).statistic for one in means.T]
-    low, high = np.nanpercentile(every, [2.5, 97.5])
-    return f"{spearmanr(SHARES, gain.mean(axis=1)).statistic:.2f} ({low:.2f} to {high:.2f})"
 
 
 if __name__ == "__main__":
