@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/small_models.py FOLDER [unified|dpm|saga ...]
 
-`unified` learns from nothing; both others begin with its encoders, so that it comes first. Each ends as
-FOLDER/NAME.onnx with its manifest; of `unified` also what reads texts. What is there already is gone on with. On one
-machine the bytes are those that are shipped.
+`unified` learns from nothing; both others begin with its encoders, so that it comes first; `dpm` with those in 16
+bits, as they ship, and by the recipe of `dpm_bands`. Each ends as FOLDER/NAME.onnx with its manifest; of `unified` also
+what reads texts. What is there already is gone on with. On one machine the bytes are those that are shipped.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ import yaml  # noqa: E402
 from engines.reid import checkpoint  # noqa: E402
 from engines.reid.export import export  # noqa: E402
 from engines.reid.fit import TRAINED  # noqa: E402
+from engines.reid.halved import LEAST  # noqa: E402
 from engines.reid.trained import trained  # noqa: E402
 
 FIRST, OTHERS = "unified", ("dpm", "saga")
 ENCODERS = "clip."
+RECIPES = {"dpm": "dpm_bands"}  # of a model that is not called as its recipe
+HALVED = ("dpm",)  # begin with weights of 16 bits
 
 
 def main() -> None:
@@ -36,8 +39,8 @@ def main() -> None:
     told.add_argument("--recipes", type=Path, default=ROOT / "configs/reid")
     given = told.parse_args()
     for name in given.names or (FIRST, *OTHERS):
-        recipe = given.recipes / f"{name}_tiny_synthped.yaml"
-        weights = encoders(given.folder) if name != FIRST else None
+        recipe = given.recipes / f"{RECIPES.get(name, name)}_tiny_synthped.yaml"
+        weights = encoders(given.folder, name in HALVED) if name != FIRST else None
         print(made(name, recipe, given.folder, weights), flush=True)
 
 
@@ -62,11 +65,13 @@ def exported(model: Path, path: Path) -> Path:
     return described
 
 
-def encoders(folder: Path) -> Path:
-    """Both encoders of `unified`, as a file of CLIP's."""
+def encoders(folder: Path, is_halved: bool) -> Path:
+    """Both encoders of `unified`, as a file of CLIP's; or with the weights that ship in 16 bits as those say them."""
     state, _ = checkpoint.load(folder / FIRST / TRAINED)
     path = folder / "clip.safetensors"
     found = {name.removeprefix(ENCODERS): one for name, one in state.items() if name.startswith(ENCODERS)}
+    if is_halved:
+        found = {name: one.half().float() if one.numel() >= LEAST else one for name, one in found.items()}
     checkpoint.save(path, found, {})
     return path
 

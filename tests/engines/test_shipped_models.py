@@ -106,6 +106,6 @@ def test_a_picture_half_of_which_is_hidden_is_trusted_less(asked):
     whole = list(shown.values())[:60]
     hidden = [behind_rectangle(one, 0.5, drawn(2, n)).picture for n, one in enumerate(whole)]
     (_, before), (_, after) = engine.seen(whole), engine.seen(hidden)
-    assert before.shape == (60, 192) and before.min() >= 0 and before.max() <= 1
+    assert before.shape == (60, 4) and before.min() >= 0 and before.max() <= 1
     assert np.mean(after.mean(axis=1) < before.mean(axis=1)) > 0.7
     engine.close()

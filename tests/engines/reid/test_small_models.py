@@ -5,16 +5,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import yaml
 from one_thread import one_thread
+from onnx import numpy_helper
+from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 import run
 
 ROOT = Path(__file__).parents[3]
 sys.path.append(str(ROOT / "benchmarks"))
-from small_models import TRAINED, exported  # noqa: E402
+from small_models import RECIPES, TRAINED, encoders, exported  # noqa: E402
 
 __all__ = ["one_thread"]
 NAMES = ("unified", "dpm", "saga")
@@ -30,11 +34,12 @@ def recipes(tmp_path_factory):
     """Those with fewer people and epochs; and one that cannot be trained."""
     folder = tmp_path_factory.mktemp("recipes")
     for name in NAMES:
-        told = yaml.safe_load((ROOT / f"configs/reid/{name}_tiny_synthped.yaml").read_text())
+        file = f"{RECIPES.get(name, name)}_tiny_synthped.yaml"
+        told = yaml.safe_load((ROOT / "configs/reid" / file).read_text())
         told["data_settings"] |= {"train_people": 6, "sites": 2, "train_cameras": [0, 1]}
         less = {key: value for key, value in LESS.items() if key in told["settings"] or key in ASKED[name]}
         told["settings"] |= less
-        (folder / f"{name}_tiny_synthped.yaml").write_text(yaml.safe_dump(told))
+        (folder / file).write_text(yaml.safe_dump(told))
     told["settings"]["refined_epochs"] = 0
     (folder / "broken_tiny_synthped.yaml").write_text(yaml.safe_dump(told))
     return folder
@@ -77,3 +82,14 @@ def test_a_training_that_fails_is_said_and_nothing_is_exported(first):
     folder, done = first
     assert done.returncode == 1 and "broken_tiny_synthped.yaml: was not trained to its end" in done.stderr
     assert not list(folder.glob("broken*.onnx"))
+
+
+def test_dpm_begins_with_what_ships_of_unified_and_saga_with_what_was_trained(first):
+    folder, _ = first
+    short, whole = (load_file(encoders(folder, is_halved)) for is_halved in (True, False))
+    shipped = onnx.load(folder / "unified.onnx").graph.initializer
+    kept = {one.name: numpy_helper.to_array(one).astype(np.float32) for one in shipped}
+    at = "visual.positional_embedding"
+    assert np.array_equal(short[at], kept[f"network.clip.{at}.16"])
+    assert not np.array_equal(whole[at], short[at]) and np.allclose(whole[at], short[at], atol=1e-3)
+    assert np.array_equal(short["visual.ln_post.weight"], whole["visual.ln_post.weight"])
