@@ -370,7 +370,12 @@ def test_a_picture_is_compared_through_what_it_shows(tmp_path):
     dpm.close()
     assert 0 < shown.min() < shown.max() <= 1
     people = [
-        person(str(n), [some * one], dpm.model_id, shown=[np.stack([some, some])])
+        person(
+            str(n),
+            [np.repeat(some, len(one) // len(some)) * one],
+            dpm.model_id,
+            shown=[np.stack([some, some])],
+        )
         for n, (one, some) in enumerate(zip(vectors[1:], shown[1:], strict=True))
     ]
     folder, path = write_gallery(tmp_path / "run", *people), write_picture(tmp_path / "a.png", pictures[0])
