@@ -58,7 +58,7 @@ SHARE = 0.2  # by which each setting is changed
 FITTED = {  # what `fit` chooses from, one setting after the other
     "max_missed_s": (1.4, 2.0, 2.8),
     "min_new_score": (0.5, 0.6, 0.7),
-    "min_fit": (0.18, 0.22, 0.26),
+    "min_fit": (0.15, 0.2, 0.25),
     "noise": (0.05, 0.07, 0.09),
     "acceleration": (0.25, 0.35, 0.5),
 }

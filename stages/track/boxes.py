@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 YOUNG_S, YOUNG_MISSED_S = 0.3, 0.3  # who has only just been seen is not expected for long
 LATELY_S = 1.0  # a weak detection goes on only with who was seen so short a while ago
 MOMENT_S = 0.2
+WEAK_FIT = 0.3  # and has to fit so well
 MISSED = 1.5  # times the time between two frames: with more, somebody was not seen in between
 SIZE_CHANGE = 0.15  # box heights: how much a size changes its speed in a second
 STEADY_S = 1.0  # what was seen longer ago says little of how steadily somebody is seen
@@ -73,7 +74,7 @@ class BoxTracker(Stage[Detections, Tracks]):
     hidden_s: float = 0.6  # who was seen all the time is said to be hidden for so long, others for less
     min_score: float = 0.1  # what is weaker is not looked at
     min_new_score: float = 0.6  # weaker ones go on with a track that nothing better fits, but begin none
-    min_fit: float = 0.22  # overlap of the expected box with the found one, times how alike their heights are
+    min_fit: float = 0.2  # overlap of the expected box with the found one, times how alike their heights are
     noise: float = 0.07  # of a box's middle, in box heights
     size_noise: float = 0.08
     acceleration: float = 0.35  # how much speeds change in a second, in box heights
@@ -210,7 +211,7 @@ class BoxTracker(Stage[Detections, Tracks]):
         free = unseen_s <= LATELY_S
         free[rows] = False
         lately = np.flatnonzero(free)
-        rows, columns = assigned(fit[np.ix_(lately, weak)], self.min_fit)
+        rows, columns = assigned(fit[np.ix_(lately, weak)], max(self.min_fit, WEAK_FIT))
         whose[weak[columns]] = lately[rows]
         return whose
 
