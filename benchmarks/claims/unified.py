@@ -210,7 +210,7 @@ def report(title: str, scores: dict[str, list[list[np.ndarray]]], asks: Asks, pl
     if plot:
         groups = {
             said: {arm: Bar(*over_people(found[arm][at], whose[at])) for arm in arms}
-            for at, said in enumerate(("pictures among pictures, mAP", "captions among pictures, CMC-1"))
+            for at, said in enumerate(("pictures, mAP", "captions, CMC-1"))
         }
         write(plot, title, groups, {})
 
