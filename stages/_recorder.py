@@ -47,7 +47,6 @@ class Recorder:
         self._device = SoftwareDevice(first, name, serial)
         self._habit = _habit(tuple(self._device.streams), is_packed)
         self._file = _File(path, self._device, is_packed)
-        self._transactions_before = self._file.transactions()
 
     def write(self, frame: Frame) -> bool:
         """Hand one frame over, waiting until the recorder has caught up; False if it does not fit the streams."""
@@ -92,13 +91,15 @@ class Recorder:
                 self.is_failing = self._in_flight() > most
 
     def _in_flight(self) -> float:
-        done = self._file.transactions() - self._transactions_before - self._habit.at_first
+        done = self._file.transactions() - self._habit.at_first
         return max(0.0, self._given.total() - max(0, done) / self._habit.per_picture)
 
 
 @dataclass(frozen=True, slots=True)
 class _Habit:
-    """How many transactions the recorder makes: for tables, before any picture, and for each picture."""
+    """How many transactions the recorder makes: for the tables and what is in them before any picture, counted from
+    an empty file because they come in a thread of its own after it has been opened, and for each picture.
+    """
 
     at_first: float
     per_picture: float
@@ -118,18 +119,19 @@ def _habit(streams: tuple[Stream, ...], is_packed: bool) -> _Habit:
     with TemporaryDirectory() as folder:
         device = SoftwareDevice(frames, "", "")
         file = _File(Path(folder) / "habit.db3", device, is_packed)
-        counts = [file.transactions()]
+        counts = []
         for frame in frames:
             device.show(pictures, frame)
             file.drain()
             counts.append(file.transactions())
         file.close()
-    both, second = counts[2] - counts[0], counts[2] - counts[1]
+    first, both = counts
+    second = both - first
     if second < len(streams):
         raise InputError(
             "pyrealsense2: this version records in a way that cannot be followed; install another one"
         )
-    return _Habit(both - 2 * second, second / len(streams))
+    return _Habit(first - second, second / len(streams))
 
 
 class _File:
