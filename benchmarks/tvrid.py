@@ -1,6 +1,6 @@
 """Makes what is known of people seen from above, from simulated people alone:
 
-    python benchmarks/tvrid.py lessons DIR [--groups N]    people to learn from, 12 a group
+    python benchmarks/tvrid.py lessons DIR [--groups N] [--processes N]  people to learn from, 12 a group
     python benchmarks/tvrid.py train DIR OUT     our recipe on them; ended at any moment, it goes on
     python benchmarks/tvrid.py export OUT DIR [--to FOLDER]  the shipped files, by itself into engines/models/tvrid
     python benchmarks/tvrid.py set DIR [--seed N]          a simulated TVRID in its layout
@@ -8,7 +8,7 @@
     python benchmarks/tvrid.py baseline OUT [--seed N] [--tracks rgb depth cross] [--weights FILE]
                                                            the challenge's baseline, small
 
-On one core that is free; set OMP_NUM_THREADS.
+On one core that is free, lessons on as many as --processes; set OMP_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def main() -> None:
     asked.add_argument("out", type=Path, nargs="?")
     asked.add_argument("--to", type=Path, default=MODEL.parent)
     asked.add_argument("--groups", type=int, default=192)
+    asked.add_argument("--processes", type=int, default=1)
     asked.add_argument("--seed", type=int, default=9001)
     asked.add_argument("--tracks", nargs="+", default=["rgb", "depth", "cross"])
     asked.add_argument(
@@ -74,7 +75,7 @@ def make(given: Any) -> None:
         if done % 10 == 0:
             print(f"{done} of {of} groups, {time.monotonic() - began:.0f} s", flush=True)
 
-    lessons.write(given.folder, range(FIRST, FIRST + given.groups), told)
+    lessons.write(given.folder, range(FIRST, FIRST + given.groups), told, given.processes)
 
 
 def train(given: Any) -> None:

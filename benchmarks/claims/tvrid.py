@@ -35,6 +35,7 @@ from engines.reid.upright import HEAD_PX, Upright, mirrored  # noqa: E402
 from engines.tvrid_embedder import MODEL, TvridEmbedder  # noqa: E402
 
 SHOWN, DRAWS = 5, 300
+LENGTH = 64  # of what a picture says as depth would
 HEAD_ROW = round(HEAD_PX[1])
 KINDS = ("rgb", "depth", "rgbd", "cross query", "cross gallery")
 Vectors = dict[str, np.ndarray]  # by some of KINDS: (passages, d)
@@ -155,7 +156,7 @@ def pictured(pictures: Sequence[Upright]) -> tuple[np.ndarray, np.ndarray]:
     """
     layers = np.stack([one.layers for one in pictures])
     said = picture_network()(layers)
-    return said + picture_network()(mirrored(layers)), said[:, : said.shape[1] // 2]
+    return (said + picture_network()(mirrored(layers)))[:, LENGTH:], said[:, :LENGTH]
 
 
 def painted(pictures: Sequence[Upright]) -> np.ndarray:

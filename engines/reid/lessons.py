@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 from configs.build import InputError
 from engines._overhead_maps import CHANNELS, MAPS, NUMBERS, SIDE
 from engines.reid import upright
-from engines.reid.overhead_people import GROUP, lessons
+from engines.reid.overhead_people import GROUP, Sample, lessons
 from engines.reid.upright import CELLS, HIGH_PX, WIDE_PX
 
 PLACES, PASSAGES, FRAMES = 4, 2, 2  # of each person
@@ -35,7 +38,10 @@ class Lessons:
 
 
 def write(
-    folder: Path, seeds: Sequence[int], told: Callable[[int, int], None] = lambda done, of: None
+    folder: Path,
+    seeds: Sequence[int],
+    told: Callable[[int, int], None] = lambda done, of: None,
+    processes: int = 1,
 ) -> Lessons:
     """A group of people for each seed, in a new folder. It is told how many groups are done."""
     try:
@@ -43,16 +49,22 @@ def write(
         arrays = _made(folder, len(seeds) * GROUP * EACH)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written, {error.strerror}; name another folder") from error
-    row = 0
-    for done, seed in enumerate(seeds, 1):
-        for person, place, sample in lessons(seed, PLACES, PASSAGES, FRAMES):
-            arrays.maps[row], arrays.numbers[row] = sample.maps, sample.numbers
-            arrays.pictures[row], arrays.cameras[row] = sample.upright.picture, sample.upright.numbers
-            arrays.depths[row] = sample.depth
-            arrays.people[row], arrays.places[row] = (done - 1) * GROUP + person, place
-            row += 1
-        told(done, len(seeds))
+    row, made = 0, partial(_group, PLACES)
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        groups = map(made, seeds) if processes == 1 else pool.map(made, seeds)
+        for done, group in enumerate(groups, 1):
+            for person, place, sample in group:
+                arrays.maps[row], arrays.numbers[row] = sample.maps, sample.numbers
+                arrays.pictures[row], arrays.cameras[row] = sample.upright.picture, sample.upright.numbers
+                arrays.depths[row] = sample.depth
+                arrays.people[row], arrays.places[row] = (done - 1) * GROUP + person, place
+                row += 1
+            told(done, len(seeds))
     return arrays
+
+
+def _group(places: int, seed: int) -> list[tuple[int, int, Sample]]:
+    return list(lessons(seed, places, PASSAGES, FRAMES))
 
 
 def read(folder: Path) -> Lessons:

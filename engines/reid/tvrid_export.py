@@ -19,11 +19,11 @@ from engines._overhead_maps import CHANNELS, LAYERS, MAPS, NUMBERS, SIDE
 from engines.reid.blocks import in_blocks
 from engines.reid.discriminant import discriminants
 from engines.reid.export import OPSET
-from engines.reid.lessons import Lessons
-from engines.reid.methods.tvrid import Network, half_turned, without_color
+from engines.reid.lessons import FRAMES, Lessons
+from engines.reid.methods.tvrid import Network, half_turned, together, without_color
 from engines.reid.methods.tvrid_picture import LENGTH, PictureNetwork
 from engines.reid.overhead_people import REACH
-from engines.reid.upright import HIGH_PX, WIDE_PX
+from engines.reid.upright import HIGH_PX, WIDE_PX, layers_of, mirrored
 
 AT_ONCE = 512
 TOLD = {
@@ -49,15 +49,17 @@ class _Layers(nn.Module):
 
 
 class _Pictures(nn.Module):
-    """What a picture says by itself: as depth would in the first half, as colour and depth would in the second."""
+    """What a picture says by itself: as depth would, by which to find depth; and twice as long what tells pictures of
+    people apart.
+    """
 
-    def __init__(self, network: PictureNetwork) -> None:
+    def __init__(self, network: PictureNetwork, last: Tensor) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.last = network, nn.Parameter(last)
 
     def forward(self, pictures: Tensor) -> Tensor:
         said = self.network(pictures)
-        return torch.cat([said.shapes, said.looks], dim=1)
+        return torch.cat([said.shapes, torch.cat([said.shapes, said.looks], dim=1) @ self.last], dim=1)
 
 
 def _both_ways(network: Network, maps: Tensor, numbers: Tensor) -> Tensor:
@@ -78,6 +80,23 @@ def told_apart(network: Network, of: Lessons) -> nn.Linear:
     people = np.unique(of.people, return_inverse=True)[1]
     matrix = discriminants(vectors.numpy(), np.repeat(people, 2), LENGTH)
     return _followed(network.vector, vectors.mean(dim=0), torch.from_numpy(matrix))
+
+
+def pictures_apart(network: PictureNetwork, of: Lessons) -> Tensor:
+    """What follows both vectors of a picture, (2 * LENGTH, 2 * LENGTH): what tells people of the lessons apart by two
+    frames of a passage, each looked at in a mirror too.
+    """
+    network.eval()
+    seen = list[Tensor]()
+    with torch.inference_mode():
+        for first in range(0, len(of.people), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            layers = layers_of(of.pictures[some], of.cameras[some])
+            ways = (torch.from_numpy(one) for one in (layers, mirrored(layers)))
+            seen.append(torch.stack([torch.cat(network(one)[:2], dim=1) for one in ways]).sum(dim=0))
+    vectors = together(torch.cat(seen), FRAMES).double().numpy()
+    people = np.unique(of.people[::FRAMES], return_inverse=True)[1]
+    return torch.from_numpy(discriminants(vectors, people, 2 * LENGTH)).float()
 
 
 def teachers(network: Network, of: Lessons) -> tuple[Tensor, Tensor]:
@@ -120,7 +139,11 @@ def export(
     """
     parts = {
         "overhead": (_Layers(network, told_apart(network, of)), torch.zeros(2, LAYERS, SIDE, SIDE), "layers"),
-        "picture": (_Pictures(pictures), torch.zeros(2, 4, HIGH_PX, WIDE_PX), "pictures"),
+        "picture": (
+            _Pictures(pictures, pictures_apart(pictures, of)),
+            torch.zeros(2, 4, HIGH_PX, WIDE_PX),
+            "pictures",
+        ),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

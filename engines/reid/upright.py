@@ -81,10 +81,15 @@ class Upright:
 
     @property
     def layers(self) -> NDArray[np.float32]:
-        """What the network takes: colours of 0 to 255, and a layer whose first cells hold the numbers."""
-        layers = np.zeros((4, HIGH_PX, WIDE_PX), np.float32)
-        layers[:3], layers[3, 0, :NUMBERS] = self.picture.transpose(2, 0, 1), self.numbers
-        return layers
+        """What the network takes, (4, HIGH_PX, WIDE_PX)."""
+        return np.asarray(layers_of(self.picture[None], self.numbers[None])[0])
+
+
+def layers_of(pictures: NDArray[np.uint8], numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Colours of 0 to 255 of upright pictures, and a layer whose first cells hold the numbers: (n, 4, high, wide)."""
+    layers = np.zeros((len(pictures), 4, HIGH_PX, WIDE_PX), np.float32)
+    layers[:, :3], layers[:, 3, 0, :NUMBERS] = pictures.transpose(0, 3, 1, 2), numbers
+    return layers
 
 
 def mirrored(layers: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from engines.reid import losses
 from engines.reid.lessons import Lessons
 from engines.reid.method import Method, Phase, Phases, Terms
 from engines.reid.methods.tvrid import LessonTask, erased, layer, together
+from engines.reid.muon import Muon
 from engines.reid.samplers import Batch, Generator, PeopleAcrossCameras
 from engines.reid.schedules import warm_up_then_cosine
 from engines.reid.task import Task
@@ -111,9 +112,7 @@ class Taught(LessonTask):
 class TvridPicture(Method):
     """Settings; `frames` is of a passage in the lessons."""
 
-    epochs: int = 20
-    again_epochs: int = 16  # after them, from a rate as high as this
-    again_lr: float = 1e-3
+    epochs: int = 34
     people_a_batch: int = 16
     passages_each: int = 2
     frames: int = 2
@@ -131,13 +130,9 @@ class TvridPicture(Method):
         return PictureNetwork().to(memory_format=torch.channels_last)
 
     def phases(self, network: PictureNetwork, task: Task) -> Phases:
-        """The second begins anew with the rate alone (Loshchilov and Hutter, SGDR, ICLR 2017)."""
-        return {
-            "pictures": partial(self._pictures, network, task, self.epochs, self.lr),
-            "again": partial(self._pictures, network, task, self.again_epochs, self.again_lr),
-        }
+        return {"pictures": partial(self._pictures, network, task)}
 
-    def _pictures(self, network: PictureNetwork, task: Any, epochs: int, lr: float) -> Phase:
+    def _pictures(self, network: PictureNetwork, task: Any) -> Phase:
         def loss(seen: Seen) -> Terms:
             said = network(seen.pictures)
             there, high = seen.depths[:, 0], seen.depths[:, 1]
@@ -159,14 +154,10 @@ class TvridPicture(Method):
                 terms[f"{name}_likeness"] = self.likeness_weight * (1 - own).mean()
             return terms
 
-        groups: list[dict[str, Any]] = [
-            {"params": [one for one in network.parameters() if one.ndim > 1]},
-            {"params": [one for one in network.parameters() if one.ndim <= 1], "weight_decay": 0.0},
-        ]
         return Phase(
-            epochs,
-            torch.optim.AdamW(groups, weight_decay=self.weight_decay),
-            warm_up_then_cosine(lr, epochs, warm_up=1, first=lr / 10, last=lr / 500),
+            self.epochs,
+            Muon(network, self.weight_decay),
+            warm_up_then_cosine(self.lr, self.epochs, warm_up=1, first=self.lr / 10, last=self.lr / 500),
             PeopleAcrossCameras(
                 task.people.tolist(), task.cameras.tolist(), self.people_a_batch, self.passages_each
             ),

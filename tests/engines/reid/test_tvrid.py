@@ -113,7 +113,7 @@ def made(folder):
     task.seed_all()
     network = method.network(4, 1)
     one = Training(folder / "maps", network, task, {}).fit(method.phases(network, task))
-    pupil = TvridPicture(epochs=1, again_epochs=1, people_a_batch=3)
+    pupil = TvridPicture(epochs=2, people_a_batch=3)
     task = Taught.by([of], 2, *teachers(network, of), seed=1, is_mixed=True)
     task.seed_all()
     pictures = pupil.network(1, 1)
@@ -140,12 +140,14 @@ def test_a_picture_is_taught_by_what_is_said_of_its_person(tmp_path):
     assert right["looks_likeness"] != wrong["looks_likeness"]
 
 
-def test_lessons_are_written_and_read_again(tmp_path, monkeypatch):
+def test_lessons_are_written_and_read_again_the_same_however_many_make_them(tmp_path, monkeypatch):
     monkeypatch.setattr(lessons, "PLACES", 1)
     monkeypatch.setattr(lessons, "EACH", 4)
-    written = lessons.write(tmp_path / "l", [2])
-    read = lessons.read(tmp_path / "l")
+    written = lessons.write(tmp_path / "one", [2])
+    lessons.write(tmp_path / "other", [2], processes=2)
+    read, other = lessons.read(tmp_path / "one"), lessons.read(tmp_path / "other")
     assert np.array_equal(written.maps, read.maps)
+    assert all(np.array_equal(getattr(read, name), getattr(other, name)) for name in lessons.NAMES)
     assert len(np.unique(read.people)) == 12
     assert (read.numbers[:, 11] == 1).mean() > 0.95
 
