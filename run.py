@@ -7,65 +7,69 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 if __name__ == "__main__":  # until a run begins, and after it: nothing needs an end or a word
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
-from calibration.manifest import Manifest, ManifestError, RecordedCamera, recorded
-from calibration.manifest import write as write_manifest
-from clients.tail import tail
-from configs.build import ConfigError
-from engines._model_commands import add_commands
-from engines.evaluate._command import evaluate, print_scores
-from pipeline._correct_command import correct_identity
-from pipeline._erase_command import erase_identity
-from pipeline._follow_command import follow, who
-from pipeline._graph_commands import check, schema, show
-from pipeline._host_commands import keypair, worker
-from pipeline._search_command import search
-from pipeline.choices import RECORD, Choices, folder_of
-from pipeline.events import CODE_VERSION
-from pipeline.graphfile import GraphFile
-from pipeline.instances import StageError
-from pipeline.progress import ConsoleHandler, shown
-from pipeline.publish._lines import LogError
-from pipeline.publish.log import EVENTS
-from pipeline.report import CUT_SHORT, Report, clock, ledger_table, printed, short
-from pipeline.report import Path as Walk
-from pipeline.session import INTERRUPTED, Session
-from pipeline.stage import InputError
-from pipeline.store import StoreError
-from pipeline.top import top
+from configs.build import ConfigError, InputError
+from pipeline._simulated_options import Fps, People, Seconds, Seed
+from pipeline.progress import ConsoleHandler
 
-MISTAKES = (ConfigError, InputError, LogError, ManifestError, StoreError)
-SIMULATED = Path(__file__).parent / "configs" / "topview_rgbd.yaml"  # whose cameras `simulate` records
+INTERRUPTED = 128 + signal.SIGINT
+COMMANDS = {  # in the order of --help: where each is
+    "simulate": "pipeline._run_commands:simulate",
+    "record": "pipeline._run_commands:record",
+    "check": "pipeline._graph_commands:check",
+    "show": "pipeline._graph_commands:show",
+    "schema": "pipeline._graph_commands:schema",
+    "worker": "pipeline._host_commands:worker",
+    "keypair": "pipeline._host_commands:keypair",
+    "tail": "clients.tail:tail",
+    "top": "pipeline.top:top",
+    "follow": "pipeline._follow_command:follow",
+    "who": "pipeline._follow_command:who",
+    "search": "pipeline._search_command:search",
+    "models": "engines._model_commands:models",
+    "compile": "engines._model_commands:compile_model",
+    "train": "engines.reid._train_command:train",
+    "eval-reid": "engines._reid_commands:eval_reid",
+    "erase": "pipeline._erase_command:erase_identity",
+    "eval": "engines.evaluate._command:evaluate",
+    "correct": "pipeline._correct_command:correct_identity",
+}
+
+
+class Commands(TyperGroup):
+    """Each command is imported when it is asked for: most need little of what the others do."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)  # their names alone
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of them, or none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name)(getattr(import_module(module), function))
+        return typer.main.get_command(alone)
+
 
 HELP = {"help_option_names": ["-h", "--help"]}
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=HELP)
-out = Console(highlight=False)
+app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False, context_settings=HELP)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Flag: Any = partial(typer.Option, metavar="")
 Port = Annotated[int | None, typer.Option(help="Of /metrics.", min=1, max=65535, metavar="PORT")]
-NewFolder = Annotated[Path, typer.Option("--out", help="A new folder.", metavar="DIR")]
-
-
-def _crowd(text: str, least: float) -> Any:
-    return typer.Option(help=text, min=least, metavar="N", rich_help_panel="Simulated people")
-
-
-People = Annotated[int, _crowd("How many.", 0)]
-Seconds = Annotated[float, _crowd("For how many seconds.", 0.1)]
-Fps = Annotated[float, _crowd("Frames a second of each camera.", 0.1)]
-Seed = Annotated[int, _crowd("Another number, other people.", 0)]
 
 
 @app.callback(invoke_without_command=True)
@@ -95,12 +99,12 @@ def main(  # noqa: PLR0913
         return
     if graph is None:
         raise ConfigError("--graph: is missing; try --graph configs/topview_rgbd.yaml --simulate, or --help")
+    from pipeline._run_commands import Choices, run_graph  # late: few commands need what a run does
+
     crowd = {"people": people, "seconds": seconds, "fps": fps, "seed": seed}
-    if not simulate:
-        _check_nobody_is_asked_for(context, crowd)
     choices = Choices(
         replay=replay,
-        simulate=crowd if simulate else None,
+        simulate=_simulated(context, crowd),
         speed=speed,
         executor=executor,
         placement=placement,
@@ -108,138 +112,17 @@ def main(  # noqa: PLR0913
         is_drawn=picture or simulate,
         video=video,
     )
-    raise typer.Exit(_run(GraphFile.read(graph), choices, folder, metrics))
+    raise typer.Exit(run_graph(graph, choices, folder, metrics))
 
 
-@app.command()
-def simulate(  # noqa: PLR0913
-    folder: NewFolder,
-    people: People = 12,
-    seconds: Seconds = 120.0,
-    cameras: Annotated[int, typer.Option(help="How many of the four.", min=1, max=4, metavar="N")] = 4,
-    fps: Fps = 10.0,
-    seed: Seed = 1,
-) -> None:
-    """Record simulated people as RealSense files, with the truth beside them. Needs the 'realsense' extra."""
-    crowd = {"people": people, "seconds": seconds, "fps": fps, "seed": seed}
-    file = GraphFile.read(SIMULATED)
-    choices = Choices(simulate=crowd, cameras=tuple(file.cameras)[:cameras], record=folder)
-    session = Session(file, choices, folder)
-    status = _conduct(session)
-    out.print(ledger_table(session.ledger()))
-    if status == 0:
-        _write_truth(folder, crowd, session)
-    _write_manifest(folder, session, "simulated")
-    raise typer.Exit(status)
-
-
-@app.command()
-def record(
-    graph: Annotated[Path, typer.Option(help="Its cameras are recorded.", metavar="GRAPH")],
-    folder: NewFolder,
-    seconds: Annotated[float | None, typer.Option(help="Else until Ctrl-C.", min=0.1, metavar="N")] = None,
-) -> None:
-    """Record the cameras of a graph, one RealSense .db3 each, and a manifest. Needs the 'realsense' extra."""
-    session = Session(GraphFile.read(graph), Choices(record=folder, seconds=seconds), folder)
-    status = _conduct(session)
-    out.print(ledger_table(session.ledger()))
-    _write_manifest(folder, session, "recorded")
-    raise typer.Exit(status)
-
-
-for command in (check, show, schema, worker, keypair, tail, top, follow, who, search):
-    app.command()(command)
-add_commands(app)
-app.command(name="erase")(erase_identity)
-app.command(name="eval")(evaluate)
-app.command(name="correct")(correct_identity)
-
-
-def _check_nobody_is_asked_for(context: typer.Context, crowd: Mapping[str, Any]) -> None:
+def _simulated(context: typer.Context, crowd: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The people, or none. Raises ConfigError where some are asked for without --simulate."""
+    if context.params["simulate"]:
+        return crowd
     asked = [name for name in crowd if "COMMANDLINE" in str(context.get_parameter_source(name))]
     if asked:
         raise ConfigError(f"--{asked[0]}: is for simulated people; leave it out, or add --simulate")
-
-
-def _run(file: GraphFile, choices: Choices, folder: Path | None, metrics: int | None) -> int:
-    session = Session(file, choices, folder := folder or folder_of(file, choices))
-    with _measured(session, metrics):
-        status = _conduct(session)
-    if session.had_ended:
-        return status
-    out.print(session.report.table(), ledger_table(session.ledger()))
-    if choices.simulate is not None and status == 0:
-        _write_truth(folder, choices.simulate, session)
-        print_scores(folder / EVENTS, folder)
-    out.print(f"events: {folder / EVENTS}", soft_wrap=True)
-    if choices.is_drawn:
-        path = _draw(session.report, folder / "picture.png", choices.simulate is not None)
-        out.print(f"picture: {path}", soft_wrap=True)
-    out.print("".join(f"video: {path}\n" for path in session.videos), end="", soft_wrap=True)
-    return status
-
-
-def _measured(session: Session, port: int | None) -> AbstractContextManager[None]:
-    """While inside, /metrics answers on this port, if there is one."""
-    if port is None:
-        return nullcontext()
-    from pipeline.metrics import Metrics, served
-
-    run, presence = lambda: session.run, lambda: session.report.presence
-    return served(Metrics(session.graph, run, presence, session.store.waiting), port)
-
-
-def _conduct(session: Session) -> int:
-    try:
-        with shown(session.progress, err):
-            return session.conduct(say=_say)
-    except (InputError, LogError, StageError, StoreError):
-        if session.run.frames:
-            out.print(ledger_table(session.ledger(), CUT_SHORT))
-        raise
-
-
-_say = partial(err.print, markup=False)
-
-
-def _write_truth(folder: Path, crowd: Mapping[str, Any], session: Session) -> None:
-    from stages.source.simulated import write_truth
-
-    counted = write_truth(folder, crowd, session.file.site, session.camera_ids)
-    out.print(printed("Counted in the truth", ("", "all cameras"), counted.rows))
-
-
-def _write_manifest(folder: Path, session: Session, kind: Literal["recorded", "simulated"]) -> None:
-    """What was recorded, as far as it was."""
-    cameras: dict[str, RecordedCamera] = {}
-    for row in [row for row in session.ledger() if row.node == RECORD]:
-        mount = session.file.site.cameras[row.camera_id].mount
-        if kind == "simulated":
-            mount = replace(mount, height_m=None, pitch_deg=None, roll_deg=None)
-        cameras |= recorded(folder, row.camera_id, mount, row.processed, sum(row.dropped.values()))
-    if not cameras:
-        _say(f"{folder}: nothing was recorded")
-        return
-    manifest = Manifest(f"sightline {CODE_VERSION}", kind, session.file.site.name, cameras)
-    out.print(str(write_manifest(folder, manifest)), soft_wrap=True)
-
-
-def _draw(report: Report, file: Path, is_simulated: bool) -> Path:
-    import cv2
-
-    from engines.evaluate.picture import Person, Visit, picture_of
-
-    people = report.people()
-    began_ns = min((path.first_ns for one in people for path in one.paths), default=0)
-
-    def visit(path: Walk) -> Visit:
-        return Visit(path.camera_id, path.way_m, clock((path.first_ns - began_ns) / 1e9), path.portrait)
-
-    cards = [Person(short(one.identity_id), one.details, list(map(visit, one.paths))) for one in people]
-    title = f"{len(people)} identities" + (", simulated people" if is_simulated else "")
-    if not cv2.imwrite(str(file), picture_of(cards, title)[:, :, ::-1]):
-        raise InputError(f"{file}: cannot be written; make room and run again")
-    return file
+    return None
 
 
 def start() -> int:
@@ -250,11 +133,25 @@ def start() -> int:
         return int(app(standalone_mode=False) or 0)  # what an Exit says is returned here
     except typer.TyperException as mistake:
         said = mistake.format_message().rstrip(".")
-        _say(f"{said[:1].lower()}{said[1:]}; try --help")
+        err.print(f"{said[:1].lower()}{said[1:]}; try --help", markup=False)
         return 2
-    except (*MISTAKES, StageError) as failure:
-        _say(str(failure))
-        return 1 if isinstance(failure, StageError) else 2
+    except _failures() as failure:
+        err.print(str(failure), markup=False)
+        return 2 if isinstance(failure, _mistakes()) else 1
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from pipeline.instances import StageError
+
+    return (*_mistakes(), StageError)
+
+
+def _mistakes() -> tuple[type[Exception], ...]:
+    from calibration.manifest import ManifestError
+    from pipeline._store_file import StoreError
+    from pipeline.publish._lines import LogError
+
+    return ConfigError, InputError, LogError, ManifestError, StoreError
 
 
 if __name__ == "__main__":

@@ -20,23 +20,13 @@ from engines._manifest import models as names
 from engines._network import KINDS, Kind
 from engines._plan import Precision
 from engines._recorded import runs
-from engines._reid_commands import eval_reid
 from engines._weights import folder_of, weights
 from engines._weights import trust as trust_files
-from engines.reid._train_command import train
 from engines.runtimes._cuda import gpu
 
 MODELS = ("model", "task", "weights", "compiled for", "licence")
 RUNTIMES = ("runtime", "on", "here", "has run on")
 NEVER = "built, never run"
-
-
-def add_commands(app: typer.Typer) -> None:
-    """These two, and those that train a model and test it."""
-    app.command()(models)
-    app.command(name="compile")(compile_model)
-    app.command()(train)
-    app.command(name="eval-reid")(eval_reid)
 
 
 def models(

@@ -20,12 +20,12 @@ from configs.build import ConfigError
 from configs.known import known
 from pipeline._replica_reading import Reading
 from pipeline._replica_server import answering
+from pipeline._tables import printed, short
 from pipeline.gallery_key import GalleryKey
 from pipeline.graphfile import GraphFile
 from pipeline.publish._kafka_topics import settings_of, topics_of
 from pipeline.publish.kafka import Kafka
 from pipeline.replica import Likeness, Person, Replica
-from pipeline.report import printed, short
 from pipeline.stage import InputError
 
 PORT = 9465

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from configs.known import known
 from pipeline._gallery_looks import GalleryLooks
 from pipeline._keys_file import KEYS
-from pipeline._replica_store import REPLICA
 from pipeline._store_commands import add_entry
-from pipeline._store_facts import At, Origin
+from pipeline._store_facts import REPLICA, At, Origin
 from pipeline._store_file import MIGRATIONS, NAME, OURS, StoreError, connect
 from pipeline._store_gallery import PERSON
 from pipeline.vault import ErasedError, Vault

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline._keys_file import KEYS
-from pipeline._store_facts import At, Maker, Origin
+from pipeline._store_facts import REPLICA, At, Maker, Origin
 from pipeline._store_file import (
     FAULTS,
     NAME,
@@ -25,7 +25,6 @@ from pipeline._store_file import (
 from pipeline._store_writer import Base
 from pipeline.vault import ErasedError, ForgedError, Vault
 
-REPLICA = "replica"  # the source of what no run has seen itself
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", KEYS)
 RECORD = "record"  # what is sealed, where runs have vectors
 NOBODY = Maker("", "", "", "", "")

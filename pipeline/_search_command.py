@@ -25,7 +25,7 @@ from pipeline._gallery_file import GalleryFile, Vector
 from pipeline._questions import check_sees, checked_words, encoder_of, engine_of, of_picture, of_words
 from pipeline._sheet import SHOTS, Card, sheet_of, write_sheet
 from pipeline._store_file import FAULTS, NAME, StoreError, blamed
-from pipeline.report import printed, short
+from pipeline._tables import printed, short
 from pipeline.search import Filter, Found, found, kind_of, left_out, moment_ns
 from pipeline.vault import ForgedError
 

@@ -7,6 +7,8 @@ import msgspec
 from pipeline.events import Provenance
 from pipeline.messages import CorrectionEvent
 
+REPLICA = "replica"  # the source of what no run has seen itself
+
 
 class Origin(msgspec.Struct, frozen=True):
     """Whose states and events a store holds; another one's are not mixed with them."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline._asking import carried_out
-from pipeline._replica_store import REPLICA
 from pipeline._store_commands import add_command, audit, commands
+from pipeline._store_facts import REPLICA
 from pipeline._store_file import FAULTS, NAME, StoreError, blamed, connect
 from pipeline._store_writer import Base
 from pipeline.commands import detail, done, request

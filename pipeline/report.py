@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from pipeline._presence import Presence
+from pipeline._tables import printed, short
 from pipeline.messages import CorrectionEvent, Event, IdentityEvent, Picture, Portrait, Positions, SystemEvent
 from pipeline.watch import Row
 
@@ -162,18 +163,6 @@ class Report:
             self._identity_of[tracklet] = event.whose(tracklet, identity)
 
 
-def short(identity_id: str) -> str:
-    """The part of an identity that tells it from others on a screen."""
-    return f"{identity_id[:2]}{identity_id[-6:]}"
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, and hours where there are any."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def ledger_table(rows: Sequence[Row], remark: str | None = None) -> Table:
     """The ledger: what came, what was processed, what was dropped and why; a remark below it."""
     cells = []
@@ -185,13 +174,3 @@ def ledger_table(rows: Sequence[Row], remark: str | None = None) -> Table:
         cells.append((row.node, row.camera_id, *counts))
     headers = ("node", "camera", "received", "processed", "dropped")
     return printed("Ledger (frames)", headers, cells, remark)
-
-
-def printed(
-    title: str, headers: Sequence[str], rows: Iterable[Sequence[str]], remark: str | None = None
-) -> Table:
-    """A table as this program prints them."""
-    table = Table(*headers, title=title, caption=remark)
-    for row in rows:
-        table.add_row(*row)
-    return table

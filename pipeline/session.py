@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline._signals import signals
 from pipeline._store_facts import Origin
+from pipeline._tables import clock
 from pipeline.choices import EXECUTORS, FILM, Choices, cameras_of, graph_of
 from pipeline.cuts import Cut
 from pipeline.events import Envelopes, Provenance, rfc3339
@@ -28,7 +29,7 @@ from pipeline.inputs import fingerprint
 from pipeline.messages import Event, Message, SystemEvent
 from pipeline.order import END, Barrier
 from pipeline.publish._publisher import Publisher
-from pipeline.report import Report, clock
+from pipeline.report import Report
 from pipeline.retention import MANIFEST, Lives, register
 from pipeline.run import Run, ignore
 from pipeline.stage import InputError, NoCameraError

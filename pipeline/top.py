@@ -18,7 +18,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from pipeline.report import printed
+from pipeline._tables import printed
 from pipeline.stage import InputError
 
 URL = "http://127.0.0.1:9464/metrics"

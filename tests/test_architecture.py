@@ -29,8 +29,10 @@ MAY_IMPORT = {
 ALONE = (
     "clients/python/sightline_client/"  # a wheel of its own: it knows what is published, not who publishes
 )
-ALSO = {  # engines that no graph file names: one renders its input, others need an index that has no settings
+ALSO = {  # engines that no graph file names: one renders its input, others need an index that has no settings; and
+    # what is written beside a run, or said at its end
     "pipeline/_gallery_looks.py": {"engines.index.masked"},
+    "pipeline/_run_commands.py": {"calibration.manifest", "engines.evaluate", "stages.source.simulated"},
     "stages/source/simulated.py": {"engines.people"},
     "stages/_looks.py": {"engines.index.sketches", "engines.index.masked"},
 }
@@ -121,6 +123,14 @@ def test_the_command_line_loads_no_heavy_library_before_it_needs_one():
     check = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import run; print(sorted({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_command_line_imports_a_command_when_it_is_asked_for():
+    asked = "check = run.Commands(name='run').get_command(None, 'check')"
+    there = "print(sorted({place.partition(':')[0] for place in run.COMMANDS.values()} & set(sys.modules)))"
+    check = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import run; {there}; {asked}; {there}; print(check.name)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "['pipeline._graph_commands']", "check"]
 
 
 def test_nothing_is_pickled_and_no_yaml_is_trusted():
