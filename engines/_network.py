@@ -45,6 +45,7 @@ class Kind:
         return self.runs_on == ("GPU",)
 
 
+SOONEST = "soonest"  # a runtime that is asked for little: what takes longest is to open it
 RTX = ("7.5", "8.0", "8.6", "8.9", "12.0", "12.1")  # what TensorRT-RTX 1.7 builds for
 # in the order in which `auto` tries them; on a GPU, ONNX Runtime comes before what runs on the processor alone
 KINDS = {
@@ -139,7 +140,7 @@ def chosen_runtime(model: Path, runtime: str = "auto", only_builds: bool = False
     """The runtime for a model's file, and why that one. Raises InputError where it can't be had, and, but where one
     `only_builds`, where its device is not there.
     """
-    if runtime != "auto":
+    if runtime not in ("auto", SOONEST):
         return _named(model, runtime, only_builds), "as named"
     reading = [name for name, kind in KINDS.items() if model.suffix in kind.reads and _has_device(kind)]
     if not reading:
@@ -149,6 +150,8 @@ def chosen_runtime(model: Path, runtime: str = "auto", only_builds: bool = False
         raise InputError(f"{model}: nothing that reads it is installed; {_install(reading[0])}")
     if "onnxruntime" in there and (found := gpu()) and not KINDS[there[0]].needs_gpu and _has_cuda():
         return "onnxruntime", f"its CUDA provider is installed, for {found.name}"
+    if runtime == SOONEST and "onnxruntime" in there:
+        return "onnxruntime", "it is open soonest"
     return there[0], f"the first that is installed of {', '.join(reading)}"
 
 
@@ -159,7 +162,7 @@ def installed() -> list[str]:
 
 def _named(model: Path, runtime: str, only_builds: bool) -> str:
     if runtime not in KINDS:
-        raise InputError(f"runtime: there is no {runtime!r}{closest(runtime, ['auto', *KINDS])}")
+        raise InputError(f"runtime: there is no {runtime!r}{closest(runtime, ['auto', SOONEST, *KINDS])}")
     kind = KINDS[runtime]
     if model.suffix not in kind.reads:
         raise InputError(f"{model}: {runtime} reads {', '.join(kind.reads)} only; choose another runtime")

@@ -34,7 +34,7 @@ class Encoder(Protocol):
 def engine_of(told: str, option: str) -> Any:
     """The engine that an option names, not opened: `{engine: NAME, ...}`, or the name of an embedder's model."""
     if not told.lstrip().startswith("{"):
-        return build("engines/embedder", {"model": told}, option, object)
+        return build("engines/embedder", {"model": told, "runtime": "soonest"}, option, object)
     settings = parsed(told, option)
     if not isinstance(settings, dict) or not isinstance(settings.get("engine"), str):
         raise ConfigError(f"{option}: must be like {{engine: embedder, model: NAME}}, got {told!r}")

@@ -50,6 +50,14 @@ def test_the_first_that_is_installed_and_reads_the_file_is_taken(installed):
     assert chosen_runtime(ONNX)[0] == "onnxruntime"
 
 
+def test_who_asks_for_little_gets_what_opens_soonest_of_those_that_read_the_file(installed):
+    installed("openvino", "onnxruntime", "torch")
+    assert chosen_runtime(ONNX, "soonest") == ("onnxruntime", "it is open soonest")
+    assert chosen_runtime(IR, "soonest")[0] == "openvino"
+    installed("openvino", "torch")
+    assert chosen_runtime(ONNX, "soonest")[0] == "openvino"
+
+
 @pytest.mark.parametrize(
     ("model", "runtime", "there", "said"),
     [
