@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from pipeline._store_file import FAULTS, NAME, StoreError, blamed
 from pipeline._tables import printed, short
 from pipeline.search import Filter, Found, found, kind_of, left_out, moment_ns
 from pipeline.vault import ForgedError
+from pipeline.wire import uncollected
 
 HEADERS = ("", "identity", "score", "camera", "seen (UTC)", "place")
 LOOKS_EVERY_S = 1.0  # while it waits for a question: whoever is erased is soon gone from its memory
@@ -69,6 +71,8 @@ def search(  # noqa: PLR0913
     if question is not None:
         checked_words(question)
     with ExitStack() as closing_all:
+        if asks_once:
+            closing_all.enter_context(uncollected())  # it ends before there is anything to collect
         asked = _Asked(folder, model, detector, json, sheet, closing_all)
         asked.filter_by(tuple(camera or ()), since, until, limit)
         if asks_once:
@@ -121,9 +125,12 @@ class _Asked:
 
     def answer(self, question: str | Path) -> None:
         """Search once, and show who was found."""
-        vector, visibility, asked = self._vector(question)
+        with ThreadPoolExecutor(1) as opening:  # a model, while what everybody looks like is unsealed
+            told = opening.submit(self._vector, question)
+            with _blamed(self._gallery.path):
+                self._look()
+        vector, visibility, asked = told.result()
         with _blamed(self._gallery.path):
-            self._look()
             people = found(self._gallery, self._kind, vector, self._filter, visibility)
             self._gallery.note(time.time_ns(), f"{asked}, {len(people)} shown")
             if not people:
