@@ -82,7 +82,7 @@ def main() -> None:
             f"R@{rank}": {name: Bar(*interval([one[at] for one in some])) for name, some in results.items()}
             for at, rank in enumerate(RANKS)
         }
-        write(given.plot, f"Search by words: {title}", groups, {})
+        write(given.plot, title, groups, {})
     each: dict[str, list[object]] = {
         f"seed {seed}": [f"{100 * results['words'][n][at][0]:.1f}" for at in range(len(RANKS))]
         for n, seed in enumerate(given.seeds)
