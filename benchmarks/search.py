@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from rich.table import Table  # noqa: E402
 from pipeline._gallery_file import GalleryFile  # noqa: E402
 from pipeline._questions import engine_of, of_picture, of_words  # noqa: E402
 from pipeline.search import Filter, found  # noqa: E402
+from pipeline.wire import uncollected  # noqa: E402
 
 ROUNDS, TURNS, ASKED, BLOCK = 5, 3, 20, 5000
 WORDS = "a person in a red jacket with a backpack"
@@ -50,6 +52,7 @@ def main() -> None:
     if given.part:
         print(json.dumps(asked(Path(given.part[0]), given.model, given.part[1], float(given.part[2]))))
         return
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it our files would be compiled each time
     out = Console(width=120, highlight=False)
     if given.pictures:
         out.print(kept_pictures())
@@ -64,6 +67,7 @@ def main() -> None:
         out.print(f"{WHOLE}, that seals them: {clock_s:.1f} s, {spent_s:.1f} s of the processor")
         out.print(f"site.db then: {size_mb(folder):.0f} MB")
         out.print(cold(folder, given.model, picture, is_sealed=True))
+        out.print(command_line())
         out.print(warm(folder, given.model, picture, vectors))
         out.print(f"a look at what has changed, when the run has written: {1e3 * look_again(folder):.0f} ms")
     out.print(f"load of the machine meanwhile: {os.getloadavg()[0]:.1f} (1 minute)")
@@ -116,7 +120,7 @@ def asked(folder: Path, model: str, question: str, began_s: float) -> dict[str, 
         done.append((time.perf_counter(), time.process_time()))
 
     note()
-    with closing(GalleryFile(folder)) as gallery:
+    with uncollected(), closing(GalleryFile(folder)) as gallery:
         (kind,) = gallery.kinds()
         note()
         gallery.look(kind)
@@ -159,10 +163,29 @@ def cold(folder: Path, model: str, picture: Path, is_sealed: bool) -> Table:
 def searched(folder: Path, model: str, question: str) -> list[float]:
     """Seconds by the clock and of the processor that the command takes."""
     forgotten(folder)
-    began_s, before_s = time.perf_counter(), sum(os.times()[2:4])
-    words = command(folder, model, question, "--sheet", str(folder / "sheet.png"))
-    subprocess.run(words, stdout=subprocess.PIPE, check=True)
-    return [time.perf_counter() - began_s, sum(os.times()[2:4]) - before_s]
+    return ran(command(folder, model, question, "--sheet", str(folder / "sheet.png")))
+
+
+def command_line() -> Table:
+    """What is there before a command begins."""
+    table = Table("", "ms by the clock", "processor", title="The command line itself")
+    for line in (["-c", "pass"], ["-c", "import run"], ["run.py", "search", "--help"], ["run.py", "--help"]):
+        times = np.median([ran([sys.executable, *line]) for _ in range(ROUNDS)], axis=0)
+        table.add_row(f"python {' '.join(line)}", *(f"{1e3 * one:.0f}" for one in times))
+    return table
+
+
+def ran(words: list[str]) -> list[float]:
+    """Seconds by the clock and of the processor."""
+    began_s, before_s = time.perf_counter(), processor_s()
+    subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    return [time.perf_counter() - began_s, processor_s() - before_s]
+
+
+def processor_s() -> float:
+    """Seconds of the processor that programs have taken which were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def warm(folder: Path, model: str, picture: Path, vectors: np.ndarray) -> Table:
