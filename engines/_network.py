@@ -118,7 +118,7 @@ def opened(manifest: Manifest, runtime: str = "auto", precision: Precision = "fp
 
     model = checked(manifest)
     chosen, why = chosen_runtime(model, runtime)
-    network = ready(model, manifest, Plan(chosen, precision))
+    network = ready(model, manifest, Plan(chosen, precision, is_brief=runtime == SOONEST))
     log.info("%s runs on %s, %s (%s)", manifest.name, chosen, network.device, why)
     return network
 

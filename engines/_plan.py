@@ -23,3 +23,4 @@ class Plan:
     samples: Iterable[
         NDArray[Any]
     ] = ()  # for int8: what the network is fed, a batch each; gone through repeatedly
+    is_brief: bool = False  # asked for little: nothing is made ready that pays only later

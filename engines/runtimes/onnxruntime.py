@@ -86,7 +86,7 @@ def loaded(model: Path, manifest: Manifest, plan: Plan, engine: bytes | None) ->
     ready = Ready("onnxruntime", name, inputs, outputs, run, layers=plan.precision)
     if on_gpu:  # two threads: a second part is copied while the first is computed
         ready = replace(ready, least=PART, most=PART, tried=PART, threads=2, splits=False)
-    elif cores() > 1:
+    elif cores() > 1 and not plan.is_brief:
         ready = replace(
             ready, run_alone=partial(run, session=session(model, plan, engine, threads=cores())[0])
         )

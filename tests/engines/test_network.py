@@ -13,6 +13,7 @@ from configs.build import InputError
 from engines import _network
 from engines._network import chosen_runtime, opened
 from engines._onnx import fixed_batch
+from engines.runtimes import onnxruntime
 
 ONNX, IR = Path("model.onnx"), Path("model.xml")
 
@@ -56,6 +57,22 @@ def test_who_asks_for_little_gets_what_opens_soonest_of_those_that_read_the_file
     assert chosen_runtime(IR, "soonest")[0] == "openvino"
     installed("openvino", "torch")
     assert chosen_runtime(ONNX, "soonest")[0] == "openvino"
+
+
+def test_what_opens_soonest_is_opened_once_and_gives_what_onnx_runtime_gives(folder, monkeypatch):
+    made, opened_with = manifest_of(written(folder)), []
+    monkeypatch.setattr(_network, "find_spec", lambda name: name == "onnxruntime" or None)
+    monkeypatch.setattr(onnxruntime, "cores", lambda: 4)
+    session = onnxruntime.session
+    monkeypatch.setattr(
+        onnxruntime,
+        "session",
+        lambda *asked, threads: opened_with.append(threads) or session(*asked, threads),
+    )
+    batch = np.random.default_rng(0).random((3, 3, 8, 8), np.float32)
+    soonest, usual = (opened(made, runtime)(batch) for runtime in ("soonest", "auto"))
+    assert opened_with == [1, 1, 4]
+    assert all((soonest[name] == usual[name]).all() for name in usual)
 
 
 @pytest.mark.parametrize(
