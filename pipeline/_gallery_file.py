@@ -22,6 +22,7 @@ from pipeline._store_gallery import PERSON
 from pipeline.vault import ErasedError, Vault
 
 SEARCHED = "searched"  # of entries in the audit log
+OF = "FROM vectors WHERE kind = ? AND identity >= 'P-' AND identity < 'P.'"  # sightings of somebody
 Vector = NDArray[np.float32]
 
 
@@ -104,16 +105,23 @@ class GalleryFile:
         self._vault.close()
         self._db.close()
 
-    def kinds(self) -> dict[Kind, int]:
-        """How many sightings of somebody there are of each."""
-        made: dict[Kind, int] = {}
-        query = "SELECT count(*) FROM vectors WHERE kind = ? AND identity >= 'P-' AND identity < 'P.'"
+    def kinds(self) -> list[Kind]:
+        """Of which there are sightings of somebody."""
+        made = []
         for column in self._looks.kinds():
             node, _, kind = column.partition(" ")
             model_id, _, modality = kind.rpartition("/")
-            if model_id and " " not in kind and (count := self._db.execute(query, (column,)).fetchone()[0]):
-                made[Kind(node, model_id, modality)] = count
+            if (
+                model_id
+                and " " not in kind
+                and self._db.execute(f"SELECT 1 {OF} LIMIT 1", (column,)).fetchone()
+            ):
+                made.append(Kind(node, model_id, modality))
         return made
+
+    def count(self, kind: Kind) -> int:
+        """How many there are. That goes through all of them, which of a large gallery takes its time."""
+        return int(self._db.execute(f"SELECT count(*) {OF}", (kind.column,)).fetchone()[0])
 
     def __len__(self) -> int:
         """How many sightings are known."""

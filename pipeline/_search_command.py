@@ -97,11 +97,13 @@ class _Asked:
             self._gallery = self.closing_all.enter_context(closing(GalleryFile(self.folder)))
             kinds = self._gallery.kinds()
         made = engine_of(self.model, "--model") if self.model else None
-        try:
-            self._kind = kind_of(kinds, made.model_id if made else "")
-        except InputError as error:
-            raise InputError(f"{self._gallery.path}: {error}") from error
-        if others := left_out(kinds, self._kind):
+        with _blamed(self._gallery.path):
+            try:
+                self._kind = kind_of(kinds, made.model_id if made else "", self._gallery.count)
+            except InputError as error:
+                raise InputError(f"{self._gallery.path}: {error}") from error
+            others = left_out(kinds, self._kind, self._gallery.count)
+        if others:
             err.print(f"{self._gallery.path}: {others}", markup=False)
         self._encoder = made or encoder_of(self._kind.model_id)
         check_sees(self._encoder)

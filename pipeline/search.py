@@ -5,7 +5,7 @@ that is most like it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from pipeline.events import rfc3339
 
 OFFSET = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[smhd])", re.ASCII)
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+Count = Callable[[Kind], int]  # how many sightings there are of a kind
 FIRST = ("rgb", "rgbd")  # modalities that are searched where there are several of one model
 
 
@@ -78,27 +79,29 @@ def found(
     return [one for one in best if one.identity_id in there]
 
 
-def kind_of(kinds: Mapping[Kind, int], model: str) -> Kind:
+def kind_of(kinds: Sequence[Kind], model: str, count: Count) -> Kind:
     """The one that is searched: of the only model, or of the one that is named. Raises InputError."""
     if not kinds:
         raise InputError("nobody is in the gallery whose looks are known; let its run go on for a while")
     models = sorted({kind.model_id for kind in kinds})
     if model and model not in models:
         raise InputError(
-            f"the gallery holds looks by {_counted(kinds)}, none by {model}{closest(model, models)}"
+            f"the gallery holds looks by {_counted(kinds, count)}, none by {model}{closest(model, models)}"
         )
     if not model and len(models) > 1:
-        text = f"holds looks by several models, {_counted(kinds)}, which cannot be compared"
+        text = f"holds looks by several models, {_counted(kinds, count)}, which cannot be compared"
         raise InputError(f"the gallery {text}; choose one with --model")
     chosen = model or models[0]
-    among = [kind for kind in kinds if kind.model_id == chosen]
-    return max(among, key=lambda kind: (kind.modality in FIRST, kinds[kind], kind))
+    first, *others = (kind for kind in kinds if kind.model_id == chosen)
+    if not others:  # mostly, and then nobody needs to be counted
+        return first
+    return max((first, *others), key=lambda kind: (kind.modality in FIRST, count(kind), kind))
 
 
-def left_out(kinds: Mapping[Kind, int], searched: Kind) -> str:
+def left_out(kinds: Sequence[Kind], searched: Kind, count: Count) -> str:
     """What else is in the gallery, or nothing."""
-    others = {kind: count for kind, count in kinds.items() if kind != searched}
-    return f"not searched: looks by {_counted(others)}" if others else ""
+    others = [kind for kind in kinds if kind != searched]
+    return f"not searched: looks by {_counted(others, count)}" if others else ""
 
 
 def moment_ns(text: str, option: str, last_ns: Callable[[], int]) -> int:
@@ -132,5 +135,5 @@ def _found(who: Known, seen: Seen, cosine: float) -> Found:
     )
 
 
-def _counted(kinds: Mapping[Kind, int]) -> str:
-    return ", ".join(f"{kind.model_id}/{kind.modality} ({count})" for kind, count in sorted(kinds.items()))
+def _counted(kinds: Sequence[Kind], count: Count) -> str:
+    return ", ".join(f"{kind.model_id}/{kind.modality} ({count(kind)})" for kind in sorted(kinds))
