@@ -23,6 +23,12 @@ from pipeline.vault import ErasedError, Vault
 
 SEARCHED = "searched"  # of entries in the audit log
 OF = "FROM vectors WHERE kind = ? AND identity >= 'P-' AND identity < 'P.'"  # sightings of somebody
+NEXT_HOME = """
+SELECT * FROM (SELECT camera, field FROM states WHERE node = ?1 AND camera = ?2 AND field > ?3 ORDER BY field LIMIT 1)
+UNION ALL
+SELECT * FROM (SELECT camera, field FROM states WHERE node = ?1 AND camera > ?2 ORDER BY camera, field LIMIT 1)
+LIMIT 1
+"""  # neither DISTINCT nor (camera, field) > (?2, ?3), which go through everybody
 Vector = NDArray[np.float32]
 
 
@@ -200,11 +206,7 @@ class GalleryFile:
                 yield from msgspec.msgpack.decode(value, type=known(Known)).seen.values()
 
     def _homes_of(self, kind: Kind) -> list[tuple[str, str]]:
-        query = (
-            "SELECT camera, field FROM states WHERE node = ? AND (camera, field) > (?, ?) "
-            "ORDER BY camera, field LIMIT 1"  # not DISTINCT, which would go through everybody
-        )
         home = ("", "") if not self._homes else None
-        while home and (home := self._db.execute(query, (kind.node, *home)).fetchone()):
+        while home and (home := self._db.execute(NEXT_HOME, (kind.node, *home)).fetchone()):
             self._homes.append(home)
         return self._homes
