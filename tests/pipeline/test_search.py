@@ -13,7 +13,7 @@ import pytest
 from command_line import ROOT, sightline
 from one_thread import one_thread
 from searched import engine, ids, person, shown_people, unit, untaught, write_gallery, write_picture
-from stored import ORIGIN, stored
+from stored import ORIGIN, gallery, stored
 from typer.testing import CliRunner
 
 import run
@@ -26,6 +26,8 @@ from pipeline._questions import of_picture
 from pipeline._store_commands import audit
 from pipeline._store_facts import Origin
 from pipeline._store_file import StoreError
+from pipeline.cuts import Cut
+from pipeline.wire import encode
 
 ODD = {"red": "a red top", "blue": "blue shoes", "bag": "a backpack"}
 __all__ = ["one_thread"]
@@ -96,6 +98,17 @@ def test_many_come_in_the_order_of_how_like_they_are(tmp_path):
     cosines = {f"P-{n:04}": float(unit(n, 16) @ unit(5, 16)) for n in range(900)}
     assert [one for one, _, _ in found] == sorted(cosines, key=cosines.get, reverse=True)
     assert all(cosine == pytest.approx(cosines[one], abs=1e-4) for one, _, cosine in found)
+
+
+def test_people_are_found_in_whichever_states_of_the_matcher_they_are(tmp_path):
+    some, others, more = (gallery(person(name, [unit(1)], "toy.1")) for name in "ABC")
+    folder = tmp_path / "run"
+    with stored(folder) as (store, _):
+        store.take(Cut(1, {"match": {"": encode({"_a": some, "_b": others}), "hall": encode({"_a": more})}}))
+        store.end()
+    with closing(GalleryFile(folder)) as opened:
+        (kind,) = opened.kinds()
+        assert [opened.known(kind, f"P-{name}").identity_id for name in "ABC"] == ["P-A", "P-B", "P-C"]
 
 
 @pytest.mark.parametrize(
