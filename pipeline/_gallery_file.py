@@ -23,6 +23,7 @@ from pipeline.vault import ErasedError, Vault
 
 SEARCHED = "searched"  # of entries in the audit log
 OF = "FROM vectors WHERE kind = ? AND identity >= 'P-' AND identity < 'P.'"  # sightings of somebody
+MAPPED = 1 << 31  # bytes of a store that the system reads ahead of: page by page takes several times as long
 NEXT_HOME = """
 SELECT * FROM (SELECT camera, field FROM states WHERE node = ?1 AND camera = ?2 AND field > ?3 ORDER BY field LIMIT 1)
 UNION ALL
@@ -98,6 +99,7 @@ class GalleryFile:
         self._homes: list[tuple[str, str]] = []  # cameras and fields of the states in which people are
         self._db = connect(self.path)
         try:
+            self._db.execute(f"PRAGMA mmap_size = {MAPPED}")
             self._check()
             self._vault = Vault(folder)
             self._looks = GalleryLooks(self.path, self._db, self._vault)
