@@ -117,7 +117,9 @@ def test_a_second_ctrl_c_ends_at_once_although_a_stage_is_stuck(begin, people, t
     began = time.monotonic()
     run.send_signal(signal.SIGINT)
     warned = run.communicate(timeout=30)[1]
-    assert time.monotonic() - began < 6.0  # 0.4 s, and up to 3.5 on a machine with much else to do; without it, 10 s
+    assert (
+        time.monotonic() - began < 6.0
+    )  # 0.4 s, and up to 3.5 on a machine with much else to do; without it, 10 s
     assert (run.returncode, warned) == (130, FINISHING)
     assert "graph_started" in logged(out)[0]["type"]
 

@@ -165,7 +165,7 @@ def test_a_picture_alone_is_like_another_of_the_same_person_and_like_their_depth
             ]
             said = session.run(None, {"pictures": np.stack([one.layers for one in turned])})[0].sum(axis=0)
             shapes[name, number], looks[name, number] = (
-                one / np.linalg.norm(one) for one in (said[64:], said[:64])
+                one / np.linalg.norm(one) for one in (said[:64], said[64:])
             )
             points = [points_of(one, camera, one.head_m) for one in seen]
             heights_m = np.array([one.height_m for one in seen], np.float32)
