@@ -1,4 +1,5 @@
-"""Covers people of training with noise, a piece of another picture or whom another one shows, and knows where.
+"""Covers people of training with noise, a piece of another picture, whom another one shows or something like furniture,
+and knows where.
 
 Of what covers somebody nothing has to be told: all of it is made of the pictures that are learned from.
 """
@@ -11,12 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.reid.furniture import counter, pillar, surface
 from engines.reid.samplers import Generator
 
 Pixels = NDArray[np.uint8]  # (height, width, 3)
 Mask = NDArray[np.bool_]  # (height, width)
 AREA, ASPECT = (0.05, 0.6), (0.6, 1.6)  # of rectangles
 ASIDE, DOWN = (0.12, 0.8), (-0.05, 0.19)  # how far others stand, as shares of the picture
+TWICE = 0.3  # the share of the covered that are so by two things
 
 
 class Covered(NamedTuple):
@@ -39,21 +42,27 @@ class Covers:
         picture, person = self.pictures[at], self.people[at]
         shows = person
         if generator.random() < share:
-            over, there = self._cover(generator)
-            picture, shows = np.where(there[..., None], over, picture), person & ~there
+            for _ in range(1 + (generator.random() < TWICE)):
+                over, there = self._cover(generator)
+                mixed = picture + there[..., None] * (over.astype(np.float32) - picture)
+                picture, shows = np.rint(mixed).astype(np.uint8), shows & (there == 0)
         if generator.random() < 0.5:
             picture, person, shows = picture[:, ::-1], person[:, ::-1], shows[:, ::-1]
         return Covered(picture, person, shows)
 
-    def _cover(self, generator: Generator) -> tuple[Pixels, Mask]:
-        """What covers, and where."""
+    def _cover(self, generator: Generator) -> tuple[Pixels, NDArray[Any]]:
+        """What covers, and where, by how much."""
         size, other = self.people.shape[1:], int(generator.integers(len(self.pictures)))
-        kind = generator.integers(3)
+        kind = generator.integers(4)
         if kind == 0:
             noise = generator.normal(127.5, 127.5, (*size, 3)).clip(0, 255).astype(np.uint8)
             return noise, rectangle(size, generator)
         if kind == 1:
             return self.pictures[other], rectangle(size, generator)
+        if kind == 3:
+            there, within = (counter, pillar)[generator.integers(2)](size, generator)
+            color = self.pictures[other].reshape(-1, 3)[generator.integers(there.size)]
+            return surface(color, within, generator), there
         aside = int(generator.choice((-1, 1)) * generator.uniform(*ASIDE) * size[1])
         down = int(generator.uniform(*DOWN) * size[0])
         return moved(self.pictures[other], down, aside), moved(self.people[other], down, aside)
