@@ -1,7 +1,7 @@
 """Covers people of training with noise, a piece of another picture, whom another one shows or something like furniture,
 and knows where.
 
-Of what covers somebody nothing has to be told: all of it is made of the pictures that are learned from.
+Of what covers somebody nothing has to be told: it is made of the pictures that are learned from, and of chance.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 What DPM++ learns its masks for, done where a mask can know: a class token mixes all that a picture shows, so that no
 number of it is spoilt more than another by what hides somebody. Here each part of a vector is of a band alone, a
-network sees from pixels what of it shows, and is taught that by covering people with pieces of other pictures
-(`engines/reid/covered.py`), of whom GrabCut says where they are. The masked metric, and that it is learned through its
-masks, are DPM's (`dpm`); of DPM++'s texts nothing is used.
+network sees from pixels what of it shows, and is taught that by covering people, of whom GrabCut says where they are,
+with pieces of other pictures and the like of furniture (`engines/reid/covered.py`). The masked metric, and that it is
+learned through its masks, are DPM's (`dpm`); of DPM++'s texts nothing is used.
 """
 
 from __future__ import annotations
