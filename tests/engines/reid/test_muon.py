@@ -24,6 +24,13 @@ def network():
     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8, 2))
 
 
+def at_rate(made, rate, weight_decay):
+    optimizer = Muon(made, weight_decay)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    return optimizer
+
+
 def stepped(made, optimizer, steps, seed):
     torch.manual_seed(seed)
     for _ in range(steps):
@@ -35,10 +42,7 @@ def stepped(made, optimizer, steps, seed):
 def test_a_step_is_as_large_as_those_of_adamw_whatever_the_gradient():
     made = network()
     before = made[0].weight.detach().clone()
-    optimizer = Muon(made, 0.0)
-    for group in optimizer.param_groups:
-        group["lr"] = 0.01
-    stepped(made, optimizer, 1, 1)
+    stepped(made, at_rate(made, 0.01, 0.0), 1, 1)
     moved = (made[0].weight - before).square().mean().sqrt()
     assert moved.item() == pytest.approx(0.01 * AS_LARGE, rel=0.25)
 
@@ -46,9 +50,7 @@ def test_a_step_is_as_large_as_those_of_adamw_whatever_the_gradient():
 def test_only_matrices_decay():
     made = network()
     biases = made[3].bias.detach().clone()
-    optimizer = Muon(made, 0.5)
-    for group in optimizer.param_groups:
-        group["lr"] = 0.1
+    optimizer = at_rate(made, 0.1, 0.5)
     for one in made.parameters():
         one.grad = torch.zeros_like(one)
     before = made[3].weight.detach().clone()
